@@ -1,0 +1,142 @@
+import type { JsonObject } from '../src/json.ts';
+import type { Resource, ResourceKey } from '../src/plan/resource.ts';
+import { resourceKey } from '../src/plan/resource.ts';
+import { directory } from '../src/resources/directory.ts';
+import { instance } from '../src/resources/instance.ts';
+import { node } from '../src/resources/node.ts';
+import { patroniConfig, type SystemSecret } from '../src/resources/patroni-config.ts';
+import { patroniScope } from '../src/resources/patroni-scope.ts';
+import { postgresDatabase } from '../src/resources/postgres-database.ts';
+import { process } from '../src/resources/process.ts';
+import { role } from '../src/resources/role.ts';
+import { unit } from '../src/resources/unit.ts';
+import type { DatabaseSpec } from '../src/spec/types.ts';
+import { patroniSettings } from './patroni-settings.ts';
+import type { PlacedInstance } from './placement.ts';
+
+export interface DesiredInput {
+  readonly spec: DatabaseSpec;
+  readonly uid: string;
+  readonly instances: readonly PlacedInstance[];
+  /** Key prefix of the store, such as `/pgctl`. */
+  readonly prefix: string;
+  /** Digests of Patroni's passwords. */
+  readonly system_digests: Readonly<Record<SystemSecret, string>>;
+  /** Digest of each user's SCRAM verifier; absent for a user without a password. */
+  readonly verifier_digests: ReadonlyMap<string, string>;
+}
+
+/** Name of the secret that holds a user's SCRAM verifier. */
+export const verifierSecret = (username: string): string => `verifier.${username}`;
+
+/** Everything that a database consists of, as it is wanted: the last of an operation's desired states. */
+export function desiredState(input: DesiredInput): Resource[] {
+  const resources: Resource[] = [];
+  for (const spec of input.spec.nodes) {
+    const members = input.instances.filter((placed) => placed.node.name === spec.name);
+    resources.push(...desiredNode(input, members));
+  }
+  return resources;
+}
+
+function desiredNode(input: DesiredInput, members: readonly PlacedInstance[]): Resource[] {
+  const scope = members[0]?.scope;
+  if (scope === undefined) return [];
+  const keys = patroniScope(scope);
+  const perInstance = members.map((placed) => desiredInstance(input, placed, members, resourceKey(keys)));
+  const whole = node(
+    { scope, members: members.map((placed) => placed.host) },
+    perInstance.map(({ server }) => resourceKey(server)),
+  );
+  return [
+    keys,
+    ...perInstance.flatMap(({ all }) => all),
+    whole,
+    ...desiredContents(input, scope, resourceKey(whole)),
+  ];
+}
+
+function desiredInstance(
+  input: DesiredInput,
+  placed: PlacedInstance,
+  members: readonly PlacedInstance[],
+  scopeKey: ResourceKey,
+): { readonly server: Resource; readonly all: readonly Resource[] } {
+  const { instance_id, host, dir, bin_dir } = placed;
+  const database_uid = input.uid;
+  const place = directory(host, { path: dir, owner: placed.run_user, instance_id, database_uid });
+  const config = patroniConfig(
+    host,
+    {
+      instance_id,
+      database_uid,
+      dir,
+      bin_dir,
+      python: placed.python,
+      endpoints: placed.endpoints,
+      guard_key: `${input.prefix}/v1/guards/${instance_id}`,
+      scope_prefix: `${input.prefix}/patroni/${placed.scope}/`,
+      config: patroniSettings({ spec: input.spec, placed, members, prefix: input.prefix }) as JsonObject,
+      secret_digests: input.system_digests,
+    },
+    [resourceKey(place)],
+  );
+  const config_file = `${dir}/patroni.yml`;
+  const manager =
+    placed.manager === 'systemd'
+      ? unit(
+          host,
+          { instance_id, database_uid, dir, user: placed.run_user, patroni: placed.patroni, config_file },
+          [resourceKey(config), scopeKey],
+        )
+      : process(host, { instance_id, dir, patroni: placed.patroni, config_file }, [resourceKey(config), scopeKey]);
+  const server = instance(
+    host,
+    {
+      instance_id,
+      manager: placed.manager,
+      dir,
+      bin_dir,
+      socket_dir: placed.socket_dir,
+      port: placed.port,
+      patroni_port: placed.patroni_port,
+      patroni: placed.patroni,
+      python: placed.python,
+      postgres_version: input.spec.postgres_version ?? '',
+      running: placed.running,
+      restart_requested: placed.restart_requested,
+    },
+    [resourceKey(manager)],
+  );
+  return { server, all: [place, config, manager, server] };
+}
+
+/** Roles, then the database that one of them owns. */
+function desiredContents(input: DesiredInput, scope: string, nodeKey: ResourceKey): Resource[] {
+  const names = new Set(input.spec.database_users.map((user) => user.username));
+  const roles = input.spec.database_users.map((user) => {
+    const digest = input.verifier_digests.get(user.username) ?? null;
+    return role(
+      scope,
+      {
+        name: user.username,
+        options: user.attributes,
+        member_of: user.roles,
+        verifier: digest === null ? null : verifierSecret(user.username),
+        verifier_digest: digest,
+      },
+      [
+        nodeKey,
+        ...user.roles
+          .filter((group) => names.has(group))
+          .map((group): ResourceKey => `role/${scope}.${group}`),
+      ],
+    );
+  });
+  const owner = input.spec.database_users.find((user) => user.db_owner)?.username ?? null;
+  const database = postgresDatabase(scope, { name: input.spec.database_name, owner }, [
+    nodeKey,
+    ...(owner === null ? [] : [`role/${scope}.${owner}` as ResourceKey]),
+  ]);
+  return [...roles, database];
+}

@@ -1,0 +1,133 @@
+import { quoteHbaName } from '../src/steps/quote.ts';
+import { REPLICATION_USER, SUPERUSER } from '../src/resources/patroni-config.ts';
+import { effectiveNode } from '../src/spec/effective.ts';
+import { DYNAMIC_PARAMETERS } from '../src/spec/parameters.ts';
+import type { DatabaseSpec } from '../src/spec/types.ts';
+import type { PlacedInstance } from './placement.ts';
+
+export interface SettingsInput {
+  readonly spec: DatabaseSpec;
+  readonly placed: PlacedInstance;
+  /** All instances of the node, this one among them. */
+  readonly members: readonly PlacedInstance[];
+  readonly prefix: string;
+}
+
+/** Name of the map that lets the host's own accounts in as the superuser through the socket. */
+const PEER_MAP = 'pgctl';
+
+/** The entries of a parameter record that Patroni keeps for the whole cluster, or those it does not. */
+function split(parameters: Readonly<Record<string, string>>, dynamic: boolean): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(parameters).filter(([name]) => Object.hasOwn(DYNAMIC_PARAMETERS, name) === dynamic),
+  );
+}
+
+/** An address as pg_hba.conf wants it: numeric ones with their full mask, names as they are. */
+function hbaAddress(address: string): string {
+  if (/^\d+(\.\d+){3}$/.test(address)) return `${address}/32`;
+  return address.includes(':') ? `${address}/128` : address;
+}
+
+/** pgctl's lines come first, so that a user's line cannot lock out the members; nobody else is let in by default. */
+function hbaLines(input: SettingsInput, own: readonly string[]): string[] {
+  const addresses = [...new Set(input.members.map((member) => hbaAddress(member.advertise)))];
+  const superuser = quoteHbaName(SUPERUSER);
+  const replication = quoteHbaName(REPLICATION_USER);
+  return [
+    `local all ${superuser} peer map=${PEER_MAP}`,
+    `local replication ${replication} peer map=${PEER_MAP}`,
+    'local all all peer',
+    ...addresses.flatMap((address) => [
+      `host replication ${replication} ${address} scram-sha-256`,
+      `host all all ${address} scram-sha-256`,
+    ]),
+    'host all all 127.0.0.1/32 scram-sha-256',
+    'host all all ::1/128 scram-sha-256',
+    ...own,
+  ];
+}
+
+function identLines(placed: PlacedInstance, own: readonly string[]): string[] {
+  const accounts = [...new Set([placed.run_user, 'root'])];
+  return [
+    ...accounts.flatMap((account) =>
+      [SUPERUSER, REPLICATION_USER].map((role) => `${PEER_MAP} ${quoteHbaName(account)} ${quoteHbaName(role)}`),
+    ),
+    ...own,
+  ];
+}
+
+/** Where etcd is, as Patroni wants it. */
+function etcdSection(endpoints: readonly string[]): object {
+  const urls = endpoints.map((endpoint) => new URL(endpoint));
+  return { hosts: urls.map((url) => url.host), protocol: urls[0]?.protocol.replace(':', '') ?? 'http' };
+}
+
+const bracketed = (address: string): string => (address.includes(':') ? `[${address}]` : address);
+
+/**
+ * Patroni's configuration of one instance, without its passwords.
+ *
+ * Only the first instance has a `bootstrap` section: a member without one never initializes a cluster, so all
+ * of them can be started at once and the first is the primary all the same. `failsafe_mode` keeps a primary
+ * writable while etcd is away, as long as it reaches its members.
+ */
+export function patroniSettings(input: SettingsInput): object {
+  const { placed } = input;
+  const own = effectiveNode(input.spec, placed.node);
+  const address = bracketed(placed.advertise);
+  const local = placed.advertise === '127.0.0.1';
+  return {
+    scope: placed.scope,
+    namespace: `${input.prefix}/patroni/`,
+    name: placed.host,
+    log: { level: 'INFO' },
+    restapi: {
+      listen: `${address}:${placed.patroni_port}`,
+      connect_address: `${address}:${placed.patroni_port}`,
+    },
+    etcd3: etcdSection(placed.endpoints),
+    ...(placed.first ? { bootstrap: bootstrapSection(placed, split(own.postgresql_conf, true)) } : {}),
+    postgresql: {
+      listen: `${local ? '127.0.0.1' : '*'}:${placed.port}`,
+      connect_address: `${address}:${placed.port}`,
+      bin_dir: placed.bin_dir,
+      data_dir: `${placed.dir}/data`,
+      pgpass: `${placed.dir}/pgpass`,
+      use_unix_socket: true,
+      use_unix_socket_repl: true,
+      parameters: {
+        ...split(own.postgresql_conf, false),
+        unix_socket_directories: placed.socket_dir,
+        password_encryption: 'scram-sha-256',
+      },
+      pg_hba: hbaLines(input, own.pg_hba_conf),
+      pg_ident: identLines(placed, own.pg_ident_conf),
+      create_replica_methods: ['pgctl'],
+      pgctl: { command: `${placed.dir}/bin/replica` },
+    },
+    watchdog: { mode: 'off' },
+  };
+}
+
+function bootstrapSection(placed: PlacedInstance, parameters: Readonly<Record<string, string>>): object {
+  return {
+    dcs: {
+      ttl: 30,
+      loop_wait: 10,
+      retry_timeout: 10,
+      maximum_lag_on_failover: 1_048_576,
+      failsafe_mode: true,
+      postgresql: { use_pg_rewind: true, use_slots: true, parameters },
+    },
+    initdb: [
+      { encoding: 'UTF8' },
+      { locale: 'C.UTF-8' },
+      'data-checksums',
+      { 'auth-local': 'peer' },
+      { 'auth-host': 'scram-sha-256' },
+    ],
+    post_bootstrap: `${placed.dir}/bin/post-bootstrap`,
+  };
+}

@@ -1,0 +1,136 @@
+import type { Resource } from '../plan/resource.ts';
+import { STEP_EXIT } from '../steps/render.ts';
+import type { ScriptStep } from '../steps/step.ts';
+import { attributesOf, buildResource, type CheckFinding, type Found, type ResourceType } from './type.ts';
+
+export interface DirectoryAttributes {
+  /** Of the instance's directory; its parent is the host's base directory. */
+  readonly path: string;
+  /** The account that owns the data. */
+  readonly owner: string;
+  readonly instance_id: string;
+  readonly database_uid: string;
+}
+
+/** The file that says whose a directory is, and its one line. */
+export const STAMP_FILE = '.pgctl-instance';
+export const stampOf = (a: Pick<DirectoryAttributes, 'instance_id' | 'database_uid'>): string =>
+  `${a.instance_id} ${a.database_uid}`;
+
+/** Free space without which a create is not begun: a new cluster with its first WAL and some room. */
+const MIN_FREE_BYTES = 512 * 1024 * 1024;
+
+// A directory is pgctl's only with this stamp in it. It is made beside and renamed, so it never lacks one.
+const CREATE = `
+path=$1 stamp=$2 owner=$3
+if [ -e "$path" ] || [ -L "$path" ]; then
+  if [ "$(cat "$path/${STAMP_FILE}" 2>/dev/null)" = "$stamp" ] && [ ! -L "$path" ]; then exit 0; fi
+  echo "$path is there already and is not this instance's (no stamp of $stamp in it)" >&2
+  exit ${STEP_EXIT.notOurs}
+fi
+base=$(dirname "$path")
+[ -d "$base" ] || install -d -m 0755 "$base"
+new=$(mktemp -d "$base/.new.XXXXXX")
+trap 'rm -rf "$new"' EXIT
+install -d -m 0700 "$new/bin"
+printf '%s\\n' "$stamp" > "$new/${STAMP_FILE}"
+chmod 0700 "$new"
+if [ "$(id -u)" = 0 ]; then chown -R "$owner:" "$new"; fi
+sync "$new/${STAMP_FILE}"
+mv -T "$new" "$path"
+`;
+
+const REFRESH = `
+path=$1 stamp=$2
+if [ ! -e "$path" ]; then echo absent
+elif [ "$(cat "$path/${STAMP_FILE}" 2>/dev/null)" = "$stamp" ]; then echo ours
+else echo foreign; fi
+`;
+
+const DELETE = `
+path=$1 stamp=$2
+[ -e "$path" ] || exit 0
+if [ "$(cat "$path/${STAMP_FILE}" 2>/dev/null)" != "$stamp" ] || [ -L "$path" ]; then
+  echo "$path is not this instance's (no stamp of $stamp in it); it is left alone" >&2
+  exit ${STEP_EXIT.notOurs}
+fi
+# The stamp goes last, so that a delete that is cut short can be finished.
+find "$path" -xdev -mindepth 1 -maxdepth 1 ! -name ${STAMP_FILE} -exec rm -rf --one-file-system {} +
+rm -f "$path/${STAMP_FILE}"
+rmdir "$path"
+`;
+
+const CHECK = `
+path=$1 stamp=$2
+if [ -e "$path" ] && [ "$(cat "$path/${STAMP_FILE}" 2>/dev/null)" != "$stamp" ]; then
+  if [ -d "$path" ] && [ -z "$(ls -A "$path")" ]; then what='an empty directory that pgctl did not make'
+  else what='not what pgctl made'; fi
+  echo "$path is there already and is $what: move it away"
+fi
+near=$(dirname "$path")
+while [ ! -d "$near" ]; do
+  if [ -e "$near" ]; then echo "$near is not a directory"; exit 0; fi
+  near=$(dirname "$near")
+done
+probe=$(mktemp -d "$near/.pgctl-probe.XXXXXX" 2>/dev/null) && rmdir "$probe" ||
+  echo "$near cannot be written to (read-only, full, or no rights)"
+free=$(df -PB1 "$near" | awk 'NR == 2 { print $4 }')
+if [ "$free" -lt $3 ]; then
+  echo "$near has $((free / 1048576)) MiB free; a new instance needs at least $(($3 / 1048576)) MiB"
+fi
+`;
+
+const step = (name: string, script: string, a: DirectoryAttributes, ...more: string[]): ScriptStep => ({
+  kind: 'script',
+  name: `${name} ${a.path}`,
+  script,
+  args: [a.path, stampOf(a), ...more],
+  account: 'admin',
+});
+
+const FOUND: Readonly<Record<string, Found['kind']>> = { absent: 'not_found', ours: 'found' };
+
+/** The instance's directory, 0700 and owned by postgres, with the stamp that says it is pgctl's. */
+export const directoryType: ResourceType = {
+  type: 'directory',
+  version: 1,
+  verbs: { create: 'make directory', update: 'make directory', delete: 'remove directory and data' },
+  refresh(resource) {
+    const a = attributesOf<DirectoryAttributes>(resource);
+    return {
+      steps: [step('look at', REFRESH, a)],
+      read: ([output]): Found => {
+        const kind = FOUND[output?.stdout.trim() ?? ''];
+        return kind === 'found' || kind === 'not_found'
+          ? { kind }
+          : { kind: 'failed', error: `${a.path} is not this instance's: its stamp is another's or missing` };
+      },
+    };
+  },
+  create: (resource) => {
+    const a = attributesOf<DirectoryAttributes>(resource);
+    return [step('make', CREATE, a, a.owner)];
+  },
+  update: (resource) => {
+    const a = attributesOf<DirectoryAttributes>(resource);
+    return [step('make', CREATE, a, a.owner)];
+  },
+  delete: (resource) => [step('remove', DELETE, attributesOf<DirectoryAttributes>(resource))],
+  check: (resource) => ({
+    steps: [step('check', CHECK, attributesOf<DirectoryAttributes>(resource), String(MIN_FREE_BYTES))],
+    read: ([output]): CheckFinding[] => linesOf(output?.stdout).map((message) => ({ message })),
+  }),
+};
+
+/** The lines of a check's output that say something. */
+export function linesOf(stdout: string | undefined): string[] {
+  return (stdout ?? '').split('\n').filter((line) => line.trim() !== '');
+}
+
+export function directory(host: string, attributes: DirectoryAttributes): Resource {
+  return buildResource(directoryType, {
+    id: attributes.instance_id,
+    executor: { kind: 'host', host },
+    attributes,
+  });
+}

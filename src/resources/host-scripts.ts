@@ -1,0 +1,123 @@
+/**
+ * The programs that stand in an instance's `bin` directory and run on the host without pgctl: at boot, and
+ * when Patroni copies a replica. They are constants; what differs between instances is in prepare.json.
+ */
+
+/**
+ * `prepare guard` asks etcd whether this instance may still run. It waits while etcd is silent and says no
+ * only on a definite no: an answer that the key is not there, or is another database's.
+ *
+ * `prepare clean` removes what an initdb that was cut short left behind. Patroni would take the torso for a
+ * data directory and stay broken for good; and its `/initialize` key, empty until initdb is done, would keep
+ * every member waiting. Only the bootstrapping instance runs initdb (replicas are built beside and renamed),
+ * and only as long as the mark `initialized` was never set: a directory that once was whole is never touched.
+ */
+export const PREPARE = `
+import base64, json, os, shutil, ssl, sys, time, urllib.request
+
+HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+with open(os.path.join(HERE, "prepare.json")) as f:
+    CONF = json.load(f)
+OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+def b64(text):
+    return base64.b64encode(text.encode()).decode()
+
+
+def call(path, body):
+    error = None
+    for endpoint in CONF["endpoints"]:
+        try:
+            request = urllib.request.Request(
+                endpoint + path, json.dumps(body).encode(), {"Content-Type": "application/json"}
+            )
+            with OPENER.open(request, timeout=3) as reply:
+                return json.load(reply)
+        except (OSError, ValueError) as caught:
+            error = caught
+    raise OSError("no etcd of %s answers: %s" % (", ".join(CONF["endpoints"]), error))
+
+
+def patiently(path, body):
+    told = False
+    while True:
+        try:
+            return call(path, body)
+        except OSError as error:
+            if not told:
+                print("pgctl: waiting for etcd: %s" % error, file=sys.stderr, flush=True)
+                told = True
+            time.sleep(2)
+
+
+def get(key):
+    found = patiently("/v3/kv/range", {"key": b64(key)}).get("kvs") or []
+    return found[0] if found else None
+
+
+def guard():
+    found = get(CONF["guard_key"])
+    value = json.loads(base64.b64decode(found.get("value", ""))) if found else None
+    if value and value.get("allowed") is True and value.get("database_uid") == CONF["database_uid"]:
+        return 0
+    why = "is not in etcd" if value is None else "says no"
+    print(
+        "pgctl: %s does not start: its guard key %s %s (it was removed from its database)"
+        % (CONF["instance_id"], CONF["guard_key"], why),
+        file=sys.stderr,
+    )
+    return 1
+
+
+def clean():
+    if not CONF["bootstrap"] or os.path.exists(os.path.join(HERE, "initialized")):
+        return 0
+    data = os.path.join(HERE, "data")
+    if os.path.isdir(data):
+        print("pgctl: removing what an unfinished initdb left in %s" % data, file=sys.stderr)
+        shutil.rmtree(data)
+    key = CONF["scope_prefix"] + "initialize"
+    found = get(key)
+    if found and not found.get("value") and get(CONF["scope_prefix"] + "leader") is None:
+        patiently(
+            "/v3/kv/txn",
+            {
+                "compare": [{"key": b64(key), "target": "MOD", "result": "EQUAL", "mod_revision": found["mod_revision"]}],
+                "success": [{"request_delete_range": {"key": b64(key)}}],
+            },
+        )
+    return 0
+
+
+sys.exit({"guard": guard, "clean": clean}[sys.argv[1]]())
+`.trimStart();
+
+/** Marks the first primary's data directory as whole; Patroni runs it once initdb's cluster is up. */
+export const POST_BOOTSTRAP = `#!/bin/sh
+set -eu
+cd "$(dirname "$0")/.."
+: > initialized
+sync initialized
+`;
+
+/**
+ * Copies a replica beside its place and renames it when it is whole, so that a copy that is killed half-way
+ * is never taken for a data directory. The checkpoint is fast: a spread one makes a small create wait minutes.
+ */
+export const REPLICA = `#!/bin/sh
+set -eu
+here=$(cd "$(dirname "$0")/.." && pwd)
+for word; do
+  case $word in
+    --connstring=*) connection=\${word#--connstring=} ;;
+    --datadir=*) data=\${word#--datadir=} ;;
+  esac
+done
+rm -rf "$here/data.new"
+"$(cat "$here/bin/postgres-bin-dir")/pg_basebackup" --pgdata="$here/data.new" --dbname="$connection" --no-password \\
+  --wal-method=stream --checkpoint=fast --label=pgctl
+: > "$here/initialized"
+sync "$here/initialized"
+mv -T "$here/data.new" "$data"
+`;

@@ -1,0 +1,200 @@
+import type { Resource, ResourceKey } from '../plan/resource.ts';
+import type { ScriptStep, SqlConnection, Step, WaitStep } from '../steps/step.ts';
+import { FIND_PATRONI, START_PROCESS } from './process.ts';
+import {
+  attributesOf,
+  buildResource,
+  type CheckFinding,
+  type Found,
+  type InstanceObservation,
+  type ResourceType,
+} from './type.ts';
+import { linesOf } from './directory.ts';
+import { unitName } from './unit.ts';
+
+export interface InstanceAttributes {
+  readonly instance_id: string;
+  readonly manager: 'systemd' | 'process';
+  readonly dir: string;
+  readonly bin_dir: string;
+  readonly socket_dir: string;
+  readonly port: number;
+  readonly patroni_port: number;
+  readonly patroni: string;
+  readonly python: string;
+  /** Major version, with the least minor that will do where the spec names one: `17` or `17.4`. */
+  readonly postgres_version: string;
+  readonly running: boolean;
+  readonly restart_requested: string | null;
+}
+
+/** How long nothing may change while an instance comes up, in seconds, before that counts as a failure. */
+const STALL_SECONDS = 90;
+
+// A unit whose guard says no "starts" with status 0, so what counts is what it is afterwards.
+const START_UNIT = `
+unit=$1
+systemctl start "$unit" || :
+state=$(systemctl is-active "$unit" || :)
+case $state in active|activating|reloading) ;; *)
+  echo "$unit is $state:" >&2
+  journalctl --quiet --no-pager --output=cat --lines=20 --unit="$unit" >&2 || :
+  exit 1 ;;
+esac
+`;
+
+// Ready is: a primary that accepts connections, or a replica that streams. What it prints until then is what
+// counts as progress.
+const READY = `
+dir=$1 bin=$2 socket=$3 port=$4 manager=$5 unit=$6
+${FIND_PATRONI}
+export PGCONNECT_TIMEOUT=5
+if row=$("$bin/psql" -XAtq -h "$socket" -p "$port" -U postgres -d postgres -c "
+  select case when not pg_is_in_recovery() then 'primary'
+              when exists (select from pg_stat_wal_receiver where status = 'streaming') then 'replica'
+              else 'recovering at ' || coalesce(pg_last_wal_replay_lsn()::text, '?') end
+         || ' ' || split_part(current_setting('server_version'), ' ', 1)" 2>/dev/null); then
+  printf '%s\\n' "$row"
+  case $row in primary*|replica*) exit 0 ;; *) exit 75 ;; esac
+fi
+if [ "$manager" = systemd ]; then
+  state=$(systemctl is-active "$unit" || :)
+  case $state in active|activating|reloading|deactivating) ;; *)
+    echo "$unit is $state:"; journalctl --quiet --no-pager --output=cat --lines=20 --unit="$unit"; exit 1 ;;
+  esac
+elif ! pgctl_patroni; then
+  echo "Patroni ended:"; tail -n 20 "$dir/patroni.log"; exit 1
+fi
+printf 'starting, %s KiB of data\\n' "$(du -sk "$dir" 2>/dev/null | cut -f 1)"
+exit 75
+`;
+
+const ALIVE = `
+dir=$1
+pid=$(head -n 1 "$dir/data/postmaster.pid" 2>/dev/null) || pid=
+if [ -n "$pid" ] && [ "$(readlink "/proc/$pid/cwd" 2>/dev/null)" = "$(readlink -f "$dir/data")" ]; then
+  echo up
+else echo down; fi
+`;
+
+// /proc/net/tcp has the port in hex and 0A for listening; reading it needs neither ss nor any rights.
+const CHECK = `
+bin=$1 patroni=$2 python=$3 wanted=$4; shift 4
+if [ ! -x "$bin/postgres" ]; then
+  echo "PostgreSQL \${wanted%%.*} is not installed ($bin/postgres is missing)"
+else
+  version=$("$bin/postgres" --version | sed -E 's/^[^0-9]*([0-9.]+).*/\\1/')
+  case $wanted in *.*)
+    if [ "$(printf '%s\\n%s\\n' "$wanted" "$version" | sort -V | head -n 1)" != "$wanted" ]; then
+      echo "PostgreSQL $version is older than the $wanted that the spec asks for"
+    fi ;;
+  esac
+fi
+[ -x "$patroni" ] || echo "Patroni is not installed ($patroni is missing)"
+"$python" -c 'import patroni.dcs.etcd3' 2>/dev/null || echo "Patroni cannot use etcd: install python3-etcd"
+for port; do
+  hex=$(printf '%04X' "$port")
+  if cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk -v p=":$hex" '
+      $4 == "0A" && substr($2, length($2) - 4) == p { found = 1 } END { exit !found }'; then
+    echo "port $port is taken by a process that is not pgctl's"
+  fi
+done
+`;
+
+function start(a: InstanceAttributes): ScriptStep {
+  return a.manager === 'systemd'
+    ? {
+        kind: 'script',
+        name: `start ${unitName(a.instance_id)}`,
+        script: START_UNIT,
+        args: [unitName(a.instance_id)],
+        account: 'admin',
+      }
+    : {
+        kind: 'script',
+        name: `start Patroni of ${a.instance_id}`,
+        script: START_PROCESS,
+        args: [a.dir],
+        account: 'postgres',
+      };
+}
+
+function ready(a: InstanceAttributes): WaitStep {
+  return {
+    kind: 'wait',
+    name: `wait for ${a.instance_id} to accept connections, and to stream if it is a replica`,
+    script: READY,
+    args: [a.dir, a.bin_dir, a.socket_dir, String(a.port), a.manager, unitName(a.instance_id)],
+    account: 'admin',
+    stallSeconds: STALL_SECONDS,
+  };
+}
+
+function bringUp(resource: Resource): Step[] {
+  const a = attributesOf<InstanceAttributes>(resource);
+  return a.running ? [start(a), ready(a)] : [];
+}
+
+/**
+ * One Postgres server of a node. Making it starts what the unit or process installed and waits until it
+ * serves; all members of a node start in one phase and sort out among themselves who copies from whom.
+ */
+export const instanceType: ResourceType = {
+  type: 'instance',
+  version: 1,
+  verbs: { create: 'start', update: 'reconfigure', delete: 'forget' },
+  refresh(resource) {
+    const a = attributesOf<InstanceAttributes>(resource);
+    if (!a.running) return null;
+    return {
+      steps: [
+        { kind: 'script', name: `look at ${a.instance_id}`, script: ALIVE, args: [a.dir], account: 'admin' },
+      ],
+      read: ([output]): Found => ({ kind: output?.stdout.trim() === 'up' ? 'found' : 'not_found' }),
+    };
+  },
+  create: (resource) => bringUp(resource),
+  update: (resource) => bringUp(resource),
+  // Empty on purpose. The unit's delete stops the server, the directory's removes the data, and the record of
+  // the instance is removed by the operation when all of it has succeeded: that is what lets a recovery drop
+  // the instances of a lost host without running anything there.
+  delete: () => [],
+  check(resource) {
+    const a = attributesOf<InstanceAttributes>(resource);
+    return {
+      steps: [
+        {
+          kind: 'script',
+          name: `check ports and programs for ${a.instance_id}`,
+          script: CHECK,
+          args: [a.bin_dir, a.patroni, a.python, a.postgres_version, String(a.port), String(a.patroni_port)],
+          account: 'admin',
+        },
+      ],
+      read: ([output]): CheckFinding[] => linesOf(output?.stdout).map((message) => ({ message })),
+    };
+  },
+  observe(outputs): InstanceObservation {
+    const words = outputs.at(-1)?.stdout.trim().split(' ') ?? [];
+    return { serverVersion: words[1] ?? '' };
+  },
+};
+
+/** How to reach an instance's Postgres on its own host. */
+export function serverOf(resource: Resource, database = 'postgres'): SqlConnection {
+  const a = attributesOf<InstanceAttributes>(resource);
+  return { bin_dir: a.bin_dir, socket_dir: a.socket_dir, port: a.port, database };
+}
+
+export function instance(
+  host: string,
+  attributes: InstanceAttributes,
+  dependencies: readonly ResourceKey[],
+): Resource {
+  return buildResource(instanceType, {
+    id: attributes.instance_id,
+    executor: { kind: 'host', host },
+    attributes,
+    dependencies,
+  });
+}

@@ -1,0 +1,124 @@
+import { stringify } from 'yaml';
+import type { JsonObject } from '../json.ts';
+import type { Resource, ResourceKey } from '../plan/resource.ts';
+import { Secret } from '../secret.ts';
+import type { FileStep, Step } from '../steps/step.ts';
+import { POST_BOOTSTRAP, PREPARE, REPLICA } from './host-scripts.ts';
+import {
+  attributesOf,
+  buildResource,
+  type Found,
+  type LifecycleContext,
+  type ResourceType,
+} from './type.ts';
+
+/** The accounts that Patroni and pgctl use, by the name of the secret that holds the password. */
+export const SYSTEM_SECRETS = ['superuser', 'replication', 'restapi'] as const;
+export type SystemSecret = (typeof SYSTEM_SECRETS)[number];
+
+export const SUPERUSER = 'postgres';
+export const REPLICATION_USER = 'replicator';
+const REST_USER = 'pgctl';
+
+export interface PatroniConfigAttributes {
+  readonly instance_id: string;
+  readonly database_uid: string;
+  readonly dir: string;
+  readonly bin_dir: string;
+  readonly python: string;
+  /** etcd as this host reaches it. */
+  readonly endpoints: readonly string[];
+  readonly guard_key: string;
+  readonly scope_prefix: string;
+  /** Patroni's own configuration, but for its passwords. */
+  readonly config: JsonObject;
+  /** Digests of the passwords by secret name, so that a new one is a difference. */
+  readonly secret_digests: Readonly<Record<SystemSecret, string>>;
+}
+
+/** Patroni's configuration with its passwords in place. */
+function withPasswords(config: JsonObject, context: LifecycleContext): JsonObject {
+  const password = (name: SystemSecret): string => context.secret(name).reveal();
+  return {
+    ...config,
+    restapi: {
+      ...(config.restapi as JsonObject),
+      authentication: { username: REST_USER, password: password('restapi') },
+    },
+    postgresql: {
+      ...(config.postgresql as JsonObject),
+      authentication: {
+        superuser: { username: SUPERUSER, password: password('superuser') },
+        replication: { username: REPLICATION_USER, password: password('replication') },
+      },
+    },
+  };
+}
+
+function files(a: PatroniConfigAttributes, context: LifecycleContext): FileStep[] {
+  const yaml = stringify(withPasswords(a.config, context), { lineWidth: 0, aliasDuplicateObjects: false });
+  const prepare = {
+    instance_id: a.instance_id,
+    database_uid: a.database_uid,
+    endpoints: a.endpoints,
+    guard_key: a.guard_key,
+    scope_prefix: a.scope_prefix,
+    bootstrap: 'bootstrap' in a.config,
+  };
+  const file = (name: string, mode: string, content: string | Secret): FileStep => ({
+    kind: 'file',
+    path: `${a.dir}/${name}`,
+    mode,
+    owner: 'postgres',
+    content,
+  });
+  return [
+    file('bin/postgres-bin-dir', '0600', `${a.bin_dir}\n`),
+    file('bin/prepare', '0700', `#!${a.python}\n${PREPARE}`),
+    file('bin/post-bootstrap', '0700', POST_BOOTSTRAP),
+    file('bin/replica', '0700', REPLICA),
+    file('prepare.json', '0600', `${JSON.stringify(prepare, null, 2)}\n`),
+    file('patroni.yml', '0600', new Secret(`# Written by pgctl; it writes it anew on every change.\n${yaml}`)),
+  ];
+}
+
+/** Patroni's configuration and the small programs that run beside it, all of them files of postgres. */
+export const patroniConfigType: ResourceType = {
+  type: 'patroni_config',
+  version: 1,
+  verbs: { create: 'write configuration', update: 'write configuration', delete: 'drop configuration' },
+  refresh: (resource) => ({
+    steps: [
+      {
+        kind: 'script',
+        name: 'look at the configuration',
+        script: 'if [ -e "$1/patroni.yml" ]; then echo found; else echo absent; fi',
+        args: [attributesOf<PatroniConfigAttributes>(resource).dir],
+        account: 'admin',
+      },
+    ],
+    read: ([output]): Found => ({ kind: output?.stdout.trim() === 'found' ? 'found' : 'not_found' }),
+  }),
+  create: (resource, context): Step[] => files(attributesOf<PatroniConfigAttributes>(resource), context),
+  update: (resource, _previous, context): Step[] =>
+    files(attributesOf<PatroniConfigAttributes>(resource), context),
+  // The directory it stands in goes next, with everything in it.
+  delete: () => [],
+};
+
+export function patroniConfig(
+  host: string,
+  attributes: PatroniConfigAttributes,
+  dependencies: readonly ResourceKey[],
+): Resource {
+  return {
+    ...buildResource(patroniConfigType, {
+      id: attributes.instance_id,
+      executor: { kind: 'host', host },
+      attributes,
+      dependencies,
+    }),
+    // Patroni reads it once, when the cluster is made.
+    diff_ignore: ['/config/bootstrap'],
+  };
+}

@@ -1,0 +1,144 @@
+import type { Resource, ResourceKey } from '../plan/resource.ts';
+import { quoteUnitWord } from '../steps/quote.ts';
+import { STEP_EXIT } from '../steps/render.ts';
+import type { ScriptStep } from '../steps/step.ts';
+import { STOP_POSTMASTER } from './postmaster.ts';
+import { attributesOf, buildResource, type CheckFinding, type Found, type ResourceType } from './type.ts';
+import { linesOf } from './directory.ts';
+
+export interface UnitAttributes {
+  readonly instance_id: string;
+  readonly database_uid: string;
+  /** The instance's directory. */
+  readonly dir: string;
+  readonly user: string;
+  readonly patroni: string;
+  readonly config_file: string;
+}
+
+export const unitName = (instanceId: string): string => `pgctl-${instanceId}.service`;
+const unitPath = (instanceId: string): string => `/etc/systemd/system/${unitName(instanceId)}`;
+
+/** The line that says whose a unit is; without it the file is left alone. */
+const stampLine = (a: UnitAttributes): string => `# pgctl: ${a.instance_id} ${a.database_uid}`;
+
+/**
+ * KillMode=process, as Debian's own Patroni unit has it: a Patroni that crashes leaves Postgres serving and
+ * is started again beside it, instead of taking the database down. What stops an instance for good therefore
+ * looks for the postmaster itself, see STOP_POSTMASTER.
+ */
+export function unitFile(a: UnitAttributes): string {
+  const command = [a.patroni, a.config_file].map(quoteUnitWord).join(' ');
+  return `${stampLine(a)}
+[Unit]
+Description=PostgreSQL instance ${a.instance_id} under Patroni, made by pgctl
+After=network-online.target
+Wants=network-online.target
+
+[Service]
+Type=simple
+User=${a.user}
+WorkingDirectory=${a.dir.replaceAll('%', '%%')}
+ExecStartPre=${quoteUnitWord(`${a.dir}/bin/prepare`)}
+ExecStart=${command}
+ExecReload=/bin/kill -s HUP $MAINPID
+KillMode=process
+TimeoutStartSec=infinity
+TimeoutStopSec=300
+Restart=on-failure
+RestartSec=3
+LimitNOFILE=65536
+
+[Install]
+WantedBy=multi-user.target
+`;
+}
+
+const CHECK_OURS = `
+if [ -e "$unit" ] && ! grep -qxF -- "$stamp" "$unit"; then
+  echo "$unit is there already and is not this instance's; it is left alone" >&2
+  exit ${STEP_EXIT.notOurs}
+fi
+`;
+
+const INSTALL = `
+unit=$1 stamp=$2 name=$3
+${CHECK_OURS}
+cat > "$unit.pgctl-new"
+mv -f -T "$unit.pgctl-new" "$unit"
+systemctl daemon-reload
+systemctl --quiet enable "$name" 2>/dev/null
+`;
+
+const REMOVE = `
+unit=$1 stamp=$2 name=$3 dir=$4
+${CHECK_OURS}
+if [ -e "$unit" ]; then
+  systemctl stop "$name"
+fi
+${STOP_POSTMASTER}
+if [ -e "$unit" ]; then
+  systemctl --quiet disable "$name" 2>/dev/null || :
+  rm -f "$unit"
+  systemctl daemon-reload
+fi
+systemctl --quiet reset-failed "$name" 2>/dev/null || :
+`;
+
+const REFRESH = `
+if [ ! -e "$1" ]; then echo absent; elif grep -qxF -- "$2" "$1"; then echo ours; else echo foreign; fi
+`;
+
+const CHECK = `
+if [ -e "$1" ] && ! grep -qxF -- "$2" "$1"; then echo "$1 is there already and is not this instance's"; fi
+if [ ! -d /run/systemd/system ]; then echo "systemd is not running there"; fi
+`;
+
+const step = (name: string, script: string, a: UnitAttributes, stdin?: string): ScriptStep => ({
+  kind: 'script',
+  name: `${name} ${unitName(a.instance_id)}`,
+  script,
+  args: [unitPath(a.instance_id), stampLine(a), unitName(a.instance_id), a.dir],
+  account: 'admin',
+  ...(stdin === undefined ? {} : { stdin }),
+});
+
+/** The systemd unit that runs Patroni. Making it does not start it: the instance does. Deleting it stops it. */
+export const unitType: ResourceType = {
+  type: 'unit',
+  version: 1,
+  verbs: { create: 'install unit', update: 'install unit', delete: 'stop and remove unit' },
+  refresh(resource) {
+    const a = attributesOf<UnitAttributes>(resource);
+    return {
+      steps: [step('look at', REFRESH, a)],
+      read: ([output]): Found => {
+        const said = output?.stdout.trim();
+        if (said === 'ours') return { kind: 'found' };
+        if (said === 'absent') return { kind: 'not_found' };
+        return { kind: 'failed', error: `${unitPath(a.instance_id)} is not this instance's` };
+      },
+    };
+  },
+  create: (resource) => install(resource),
+  update: (resource) => install(resource),
+  delete: (resource) => [step('stop and remove', REMOVE, attributesOf<UnitAttributes>(resource))],
+  check: (resource) => ({
+    steps: [step('check', CHECK, attributesOf<UnitAttributes>(resource))],
+    read: ([output]): CheckFinding[] => linesOf(output?.stdout).map((message) => ({ message })),
+  }),
+};
+
+function install(resource: Resource): ScriptStep[] {
+  const a = attributesOf<UnitAttributes>(resource);
+  return [step('install', INSTALL, a, unitFile(a))];
+}
+
+export function unit(host: string, attributes: UnitAttributes, dependencies: readonly ResourceKey[]): Resource {
+  return buildResource(unitType, {
+    id: attributes.instance_id,
+    executor: { kind: 'host', host },
+    attributes,
+    dependencies,
+  });
+}

@@ -1,0 +1,159 @@
+import { assertNever } from '../errors.ts';
+import { quoteShell } from './quote.ts';
+import { type HostStep, revealText, type StepOutput, type Text } from './step.ts';
+
+/**
+ * Every exit status that the shell text of this folder uses with a meaning of its own (from sysexits.h where
+ * there is a fitting one).
+ */
+export const STEP_EXIT = {
+  /** Something is there that is not pgctl's. */
+  notOurs: 73,
+  /** Not yet; only a wait step's script. */
+  notYet: 75,
+  /** A wait step saw no progress for too long. */
+  stalled: 124,
+} as const;
+
+const encode = (text: Text): string => Buffer.from(revealText(text), 'utf8').toString('base64');
+
+const WRITE_FILE = `
+path=$1 mode=$2 owner=$3
+new=$path.pgctl-new
+rm -f -- "$new"
+( umask 077; cat > "$new" )
+if [ "$(id -u)" = 0 ]; then chown -- "$owner" "$new"; fi
+chmod -- "$mode" "$new"
+sync -- "$new"
+mv -f -T -- "$new" "$path"
+`;
+
+// The last words of the script go to its own stderr, so a stall says what it was waiting for.
+const WAIT = `
+stall=$1 script=$2; shift 2
+last= since=$(date +%s)
+while :; do
+  rc=0; now=$(sh -euc "$script" pgctl "$@") || rc=$?
+  case $rc in
+    0) printf '%s\\n' "$now"; exit 0 ;;
+    ${STEP_EXIT.notYet}) ;;
+    *) printf '%s\\n' "$now" >&2; exit "$rc" ;;
+  esac
+  t=$(date +%s)
+  if [ "$now" != "$last" ]; then last=$now since=$t; fi
+  if [ $((t - since)) -ge "$stall" ]; then
+    printf 'no progress for %s s: %s\\n' "$stall" "$now" >&2; exit ${STEP_EXIT.stalled}
+  fi
+  sleep 0.2
+done
+`;
+
+// The statement of a failed command would go to the server's log otherwise, with the verifier in it.
+const SQL = `
+export PGOPTIONS='-c log_statement=none -c log_min_error_statement=panic -c log_min_duration_statement=-1'
+export PGAPPNAME=pgctl PGCONNECT_TIMEOUT=10
+unset PGHOST PGPORT PGUSER PGDATABASE PGSERVICE PGPASSWORD PGPASSFILE
+exec "$1/psql" --no-psqlrc --quiet --no-align --tuples-only --set=ON_ERROR_STOP=1 --username=postgres \\
+  --host="$2" --port="$3" --dbname="$4" --file=-
+`;
+
+interface Rendered {
+  readonly account: string;
+  readonly script: string;
+  readonly args: readonly string[];
+  readonly stdin: Text;
+}
+
+function renderStep(step: HostStep, runUser: string): Rendered {
+  switch (step.kind) {
+    case 'script':
+      return { account: step.account, script: step.script, args: step.args, stdin: step.stdin ?? '' };
+    case 'file':
+      return {
+        account: 'admin',
+        script: WRITE_FILE,
+        args: [step.path, step.mode, step.owner === 'postgres' ? `${runUser}:` : 'root:'],
+        stdin: step.content,
+      };
+    case 'sql':
+      return {
+        account: 'postgres',
+        script: SQL,
+        args: [
+          step.connection.bin_dir,
+          step.connection.socket_dir,
+          String(step.connection.port),
+          step.connection.database,
+        ],
+        stdin: step.sql,
+      };
+    case 'wait':
+      return {
+        account: step.account,
+        script: WAIT,
+        args: [String(step.stallSeconds), step.script, ...step.args],
+        stdin: '',
+      };
+    default:
+      return assertNever(step);
+  }
+}
+
+// Scripts and arguments are no secrets and may stand in an argument list; stdin may hold some, and goes
+// from a shell variable through the shell's own printf into a pipe. stdout of a step is framed by lines that
+// start with the nonce, since banners and rc files write there too.
+const PRELUDE = `
+pgctl_step() {
+  pg_i=$1 pg_account=$2 pg_script=$(printf %s "$3" | base64 -d) pg_stdin=$4; shift 4
+  printf '\\n%s begin %s\\n' "$pg_nonce" "$pg_i"
+  pg_rc=0
+  if [ "$pg_account" = postgres ] && [ "$(id -un)" != "$pg_user" ]; then
+    printf %s "$pg_stdin" | base64 -d | runuser -u "$pg_user" -- sh -euc "$pg_script" pgctl "$@" || pg_rc=$?
+  else
+    printf %s "$pg_stdin" | base64 -d | sh -euc "$pg_script" pgctl "$@" || pg_rc=$?
+  fi
+  printf '\\n%s end %s %s\\n' "$pg_nonce" "$pg_i" "$pg_rc"
+  [ "$pg_rc" = 0 ] || exit "$pg_rc"
+}
+`;
+
+/**
+ * Steps as one shell script that runs them in order and stops at the first that fails. It holds secrets in
+ * clear: it goes to a child's stdin and nowhere else.
+ */
+export function renderSteps(
+  steps: readonly HostStep[],
+  options: { readonly nonce: string; readonly runUser: string },
+): string {
+  const lines = steps.map((step, index) => {
+    const { account, script, args, stdin } = renderStep(step, options.runUser);
+    return ['pgctl_step', String(index), account, quoteShell(encode(script)), quoteShell(encode(stdin))]
+      .concat(args.map(quoteShell))
+      .join(' ');
+  });
+  return [
+    `pg_nonce=${quoteShell(options.nonce)} pg_user=${quoteShell(options.runUser)}`,
+    PRELUDE,
+    ...lines,
+    '',
+  ].join('\n');
+}
+
+/**
+ * The outputs of the steps that ran to their end, in order: as many as ran. What stands between the frames
+ * (login banners) is dropped.
+ */
+export function readOutputs(stdout: string, nonce: string): StepOutput[] {
+  const outputs: StepOutput[] = [];
+  let rest = stdout;
+  for (let index = 0; ; index++) {
+    const begin = `\n${nonce} begin ${index}\n`;
+    const from = rest.indexOf(begin);
+    if (from < 0) return outputs;
+    const body = rest.slice(from + begin.length);
+    const end = new RegExp(`\\n${nonce} end ${index} (\\d+)\\n`).exec(body);
+    if (end === null) return outputs;
+    outputs.push({ stdout: body.slice(0, end.index), exitCode: Number(end[1]) });
+    rest = body.slice(end.index);
+  }
+}

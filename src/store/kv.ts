@@ -1,0 +1,322 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { castGrpcError, type Etcd3, type IKeyValue, type IRangeRequest, type IResponseOp } from 'etcd3';
+import { openChannel, withToken, type CallOptions, type EtcdUser, type TlsOptions } from './channel.ts';
+import { kvFailure, refused, unreachable } from './kv-error.ts';
+import { bytes, prefixEnd, toCompare, toRequest, type Compare, type Op } from './txn.ts';
+
+export interface KvOptions {
+  /** As `parseEndpoints` gives them. */
+  readonly endpoints: readonly string[];
+  readonly tls: TlsOptions;
+  readonly user: EtcdUser | null;
+  /** Milliseconds that one attempt of a call may take. */
+  readonly attemptMs: number;
+  /** Milliseconds that a call may take with all its attempts. */
+  readonly totalMs: number;
+  /** The same as long as etcd has never answered: a wrong address should not take half a minute to be told. */
+  readonly firstContactMs: number;
+}
+
+/** A key with its value, as etcd has it. Revisions are strings, as they exceed what a number holds. */
+export interface KeyValue {
+  readonly key: string;
+  readonly value: Buffer;
+  readonly modRevision: string;
+  readonly createRevision: string;
+  /** Counts the puts since it was created: 1 for the first. */
+  readonly version: string;
+  /** `0`: under no lease. */
+  readonly lease: string;
+}
+
+export interface RangeSpec {
+  /** One key, or with `prefix` every key that begins with it. */
+  readonly key: string;
+  readonly prefix?: true;
+  readonly keysOnly?: true;
+  /** At most so many; the rest is not read. */
+  readonly limit?: number;
+  /** From the last key backwards. */
+  readonly descending?: true;
+}
+
+export interface TxnRequest {
+  readonly compare: readonly Compare[];
+  readonly success: readonly Op[];
+  readonly failure: readonly Op[];
+}
+
+export interface TxnResult {
+  readonly succeeded: boolean;
+  /** The store's revision after the transaction; what it wrote has it as its mod revision. */
+  readonly revision: string;
+  /** For each operation of the branch that was taken, what it read; empty for a write. */
+  readonly read: readonly (readonly KeyValue[])[];
+  /** An earlier attempt got no answer, so `succeeded: false` may be the work of that attempt itself. */
+  readonly repeated: boolean;
+}
+
+/** Keys per page, so that no single answer grows with the fleet. */
+export const PAGE = 1000;
+const BACKOFF_MS = { first: 50, most: 1000 } as const;
+
+/**
+ * etcd, as far as pgctl needs it. Each call has its own deadline and is repeated, on the next endpoint, while
+ * etcd is not available; a call that ends with an error throws `etcd_unreachable` or `etcd_refused`.
+ */
+export class Kv {
+  readonly #options: KvOptions;
+  readonly #channels = new Map<string, Etcd3>();
+  #current = 0;
+  #answered = false;
+  #token: Promise<string> | null = null;
+
+  constructor(options: KvOptions) {
+    this.#options = options;
+  }
+
+  get endpoints(): readonly string[] {
+    return this.#options.endpoints;
+  }
+
+  async get(key: string): Promise<KeyValue | null> {
+    const [found] = await this.read([{ key }]);
+    return found?.[0] ?? null;
+  }
+
+  /** All keys that begin with `prefix`, in order, all at one revision. */
+  async range(prefix: string, options: Omit<RangeSpec, 'key' | 'prefix'> = {}): Promise<readonly KeyValue[]> {
+    const [found] = await this.read([{ key: prefix, prefix: true, ...options }]);
+    return found ?? [];
+  }
+
+  /**
+   * Several keys and prefixes at one revision, in one round trip as long as none of them holds more than a
+   * page; the pages after the first are read at the same revision.
+   */
+  async read(specs: readonly RangeSpec[]): Promise<readonly (readonly KeyValue[])[]> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.#readOnce(specs);
+      } catch (error) {
+        // Compacted between two pages: what was read so far cannot be continued, so all of it is read again.
+        if (kvFailure(error) !== 'compacted' || attempt === 3) throw refused(this.endpoints, error);
+      }
+    }
+  }
+
+  async #readOnce(specs: readonly RangeSpec[]): Promise<readonly (readonly KeyValue[])[]> {
+    const success = specs.map((spec) => ({ request_range: rangeRequest(spec) }));
+    const { value: first } = await this.#call((channel, options) => channel.kv.txn({ success }, options));
+    return Promise.all(
+      specs.map((spec, index) => {
+        const answer = first.responses[index]?.response_range;
+        const start = answer?.kvs ?? [];
+        return answer?.more === true && start.length < (spec.limit ?? Infinity)
+          ? this.#morePages(spec, start, first.header.revision)
+          : start.map(keyValue);
+      }),
+    );
+  }
+
+  async #morePages(spec: RangeSpec, start: readonly IKeyValue[], revision: string): Promise<readonly KeyValue[]> {
+    const all = start.map(keyValue);
+    for (let more = true; more && all.length < (spec.limit ?? Infinity); ) {
+      const last = bytes(all.at(-1)?.key ?? '');
+      const rest = spec.limit === undefined ? PAGE : Math.min(PAGE, spec.limit - all.length);
+      const request: IRangeRequest = {
+        ...rangeRequest(spec),
+        limit: rest,
+        revision,
+        ...(spec.descending === true ? { range_end: last } : { key: Buffer.concat([last, Buffer.of(0)]) }),
+      };
+      const { value: page } = await this.#call((channel, options) => channel.kv.range(request, options));
+      all.push(...page.kvs.map(keyValue));
+      more = page.more && page.kvs.length > 0;
+    }
+    return all;
+  }
+
+  /**
+   * One transaction. It may reach etcd more than once, so it has to be one that does no harm when it is
+   * applied twice; `repeated` tells the caller that this may have happened.
+   */
+  async txn(request: TxnRequest): Promise<TxnResult> {
+    const raw = {
+      compare: request.compare.map(toCompare),
+      success: request.success.map(toRequest),
+      failure: request.failure.map(toRequest),
+    };
+    const { value, repeated } = await this.#translated((channel, options) => channel.kv.txn(raw, options), true);
+    return {
+      succeeded: value.succeeded,
+      revision: value.header.revision,
+      read: value.responses.map((response: IResponseOp) => (response.response_range?.kvs ?? []).map(keyValue)),
+      repeated,
+    };
+  }
+
+  /** A new lease. One whose grant was repeated leaves another behind that nobody keeps alive. */
+  async grantLease(ttlSeconds: number): Promise<string> {
+    const { value } = await this.#translated((channel, options) =>
+      channel.leaseClient.leaseGrant({ TTL: ttlSeconds, ID: 0 }, options),
+    );
+    return value.ID;
+  }
+
+  /** Ends a lease and deletes the keys under it; one that is gone already is no error. */
+  async revokeLease(id: string): Promise<void> {
+    try {
+      await this.#call((channel, options) => channel.leaseClient.leaseRevoke({ ID: id }, options));
+    } catch (error) {
+      if (kvFailure(error) !== 'no_lease') throw refused(this.endpoints, error);
+    }
+  }
+
+  /** Seconds that the lease has left; 0 for one that is gone. */
+  async leaseTtl(id: string): Promise<number> {
+    const { value } = await this.#translated((channel, options) =>
+      channel.leaseClient.leaseTimeToLive({ ID: id, keys: false }, options),
+    );
+    return Math.max(0, Number(value.TTL));
+  }
+
+  /** Renews the lease with a single attempt: seconds it has now; 0 for one that is gone. */
+  async keepAliveOnce(id: string): Promise<number> {
+    const { value } = await this.#translated(
+      (channel, options) => keepAlive(channel, id, options),
+      false,
+      this.#options.attemptMs,
+    );
+    return value;
+  }
+
+  close(): void {
+    for (const channel of this.#channels.values()) channel.close();
+    this.#channels.clear();
+  }
+
+  async #translated<T>(
+    run: (channel: Etcd3, options: CallOptions) => Promise<T>,
+    mutates = false,
+    totalMs?: number,
+  ): Promise<{ readonly value: T; readonly repeated: boolean }> {
+    try {
+      return await this.#call(run, mutates, totalMs);
+    } catch (error) {
+      throw refused(this.endpoints, error);
+    }
+  }
+
+  async #call<T>(
+    run: (channel: Etcd3, options: CallOptions) => Promise<T>,
+    mutates = false,
+    totalMs = this.#answered ? this.#options.totalMs : this.#options.firstContactMs,
+  ): Promise<{ readonly value: T; readonly repeated: boolean }> {
+    const end = performance.now() + totalMs;
+    let freshToken = false;
+    for (let failures = 0; ; ) {
+      const attemptMs = Math.min(this.#options.attemptMs, end - performance.now());
+      const endpoint = this.#current;
+      try {
+        const value = await this.#attempt(run, Math.max(1, attemptMs));
+        this.#answered = true;
+        return { value, repeated: failures > 0 };
+      } catch (error) {
+        if (this.#wantsToken(error) && !freshToken) {
+          freshToken = true;
+          this.#token = null;
+          continue;
+        }
+        if (kvFailure(error) !== 'unavailable') throw error;
+        failures += 1;
+        if (this.#current === endpoint) this.#current = (endpoint + 1) % this.endpoints.length;
+        const pause = backoffMs(failures, this.endpoints.length);
+        if (performance.now() + pause >= end) throw unreachable(this.endpoints, error, mutates && this.#answered);
+        if (pause > 0) await delay(pause);
+      }
+    }
+  }
+
+  async #attempt<T>(run: (channel: Etcd3, options: CallOptions) => Promise<T>, ms: number): Promise<T> {
+    const channel = this.#channel();
+    const deadline = Date.now() + ms;
+    if (this.#options.user === null) return run(channel, { deadline });
+    this.#token ??= this.#authenticate(channel, this.#options.user, deadline);
+    return run(channel, { deadline, interceptors: [withToken(await this.#token)] });
+  }
+
+  #channel(): Etcd3 {
+    const endpoint = this.endpoints[this.#current] ?? '';
+    const open = this.#channels.get(endpoint) ?? openChannel(endpoint, this.#options.tls);
+    this.#channels.set(endpoint, open);
+    return open;
+  }
+
+  async #authenticate(channel: Etcd3, user: EtcdUser, deadline: number): Promise<string> {
+    try {
+      const answer = await channel.auth.authenticate(
+        { name: user.name, password: user.password.reveal() },
+        { deadline },
+      );
+      return answer.token;
+    } catch (error) {
+      this.#token = null;
+      throw error;
+    }
+  }
+
+  /** A token that expired says so; one from before a change of etcd's users is an invalid argument. */
+  #wantsToken(error: unknown): boolean {
+    return this.#options.user !== null && (kvFailure(error) === 'token' || kvFailure(error) === 'refused');
+  }
+}
+
+/** No pause before an endpoint that was not tried yet in this round; then twice as long after each round. */
+function backoffMs(failures: number, endpoints: number): number {
+  if (failures % endpoints !== 0) return 0;
+  const full = Math.min(BACKOFF_MS.most, BACKOFF_MS.first * 2 ** (failures / endpoints - 1));
+  return full * (0.5 + Math.random() / 2);
+}
+
+function rangeRequest(spec: RangeSpec): IRangeRequest {
+  return {
+    key: bytes(spec.key),
+    limit: Math.min(PAGE, spec.limit ?? PAGE),
+    ...(spec.prefix === true ? { range_end: prefixEnd(spec.key) } : {}),
+    ...(spec.keysOnly === true ? { keys_only: true } : {}),
+    ...(spec.descending === true ? { sort_order: 'Descend', sort_target: 'Key' } : {}),
+  };
+}
+
+function keyValue(raw: IKeyValue): KeyValue {
+  return {
+    key: raw.key.toString('utf8'),
+    value: raw.value,
+    modRevision: raw.mod_revision,
+    createRevision: raw.create_revision,
+    version: raw.version,
+    lease: raw.lease,
+  };
+}
+
+/** etcd3's lease object hides what is needed here, so its stream is used directly: one request, one answer. */
+async function keepAlive(channel: Etcd3, id: string, options: CallOptions): Promise<number> {
+  const stream = await channel.leaseClient.leaseKeepAlive(options);
+  try {
+    return await new Promise<number>((resolve, reject) => {
+      stream.on('data', (answer) => {
+        resolve(Math.max(0, Number(answer.TTL)));
+      });
+      stream.on('error', (error) => {
+        reject(castGrpcError(error));
+      });
+      stream.on('end', () => {
+        reject(castGrpcError(Object.assign(new Error('the stream ended'), { code: 14 })));
+      });
+      stream.write({ ID: id });
+    });
+  } finally {
+    stream.cancel();
+  }
+}

@@ -1,0 +1,203 @@
+import { PgctlError } from '../errors.ts';
+import type { LockRecord } from '../records/types.ts';
+import { attemptCommit, chunksOf, type LockGuard } from './commit.ts';
+import type { Keys } from './keys.ts';
+import type { KeyValue, Kv } from './kv.ts';
+import type { Lease } from './lease.ts';
+import { describeHolder } from './lock-holder.ts';
+import type { Write } from './write.ts';
+
+/**
+ * A database's lock, held. Every change of the database's records goes through `commit`, which etcd carries
+ * out only while the lock is still this one.
+ */
+export class DatabaseLock {
+  readonly databaseId: string;
+  readonly record: LockRecord;
+  readonly #kv: Kv;
+  readonly #keys: Keys;
+  readonly #lease: Lease;
+  #guard: LockGuard;
+  /** Commits go one after another: each compares what the one before it left. */
+  #queue: Promise<unknown> = Promise.resolve();
+  /** A commit ended without its outcome being known, and may still be carried out late. */
+  #unsettled = false;
+
+  constructor(options: {
+    readonly kv: Kv;
+    readonly keys: Keys;
+    readonly databaseId: string;
+    readonly record: LockRecord;
+    readonly lease: Lease;
+    /** The lock's key as it was taken. */
+    readonly token: string;
+  }) {
+    this.#kv = options.kv;
+    this.#keys = options.keys;
+    this.#lease = options.lease;
+    this.databaseId = options.databaseId;
+    this.record = options.record;
+    this.#guard = { key: options.keys.lock(options.databaseId), token: options.token, version: '1' };
+  }
+
+  get key(): string {
+    return this.#guard.key;
+  }
+
+  /** The revision the lock was taken at: a later holder's is higher. */
+  get token(): string {
+    return this.#guard.token;
+  }
+
+  get leaseId(): string {
+    return this.#lease.id;
+  }
+
+  /**
+   * Whether nothing new may be started: two thirds of the lease passed without etcd acknowledging it, or etcd
+   * says that it is gone. Never false again once it was true. Commits may still succeed; etcd decides those.
+   */
+  get lost(): boolean {
+    return this.#lease.expired;
+  }
+
+  /** Milliseconds until it counts as lost if etcd is not heard of again. */
+  get remainingMs(): number {
+    return this.#lease.remainingMs();
+  }
+
+  /** @throws PgctlError `lock_lost` where nothing new may be started. */
+  assertHeld(): void {
+    if (this.lost) throw this.#lostError(null);
+  }
+
+  /** Calls back once, when the lock counts as lost; what runs is then to be stopped. Returns how to take that back. */
+  onDeadline(listener: () => void): () => void {
+    return this.#lease.onDeadline(listener);
+  }
+
+  /**
+   * Carries out all writes in one transaction, or none of them. Returns its revision, which is the mod
+   * revision of everything that was put.
+   *
+   * @throws PgctlError `lock_lost`; `port_taken` where a reservation was there already; `stale`, naming the
+   * key, where another expectation did not hold; in these cases nothing was written. `etcd_unreachable` where
+   * the outcome is not known.
+   */
+  commit(writes: readonly Write[]): Promise<string> {
+    return this.#inTurn(() => this.#commitNow(writes));
+  }
+
+  /**
+   * The same for more writes than etcd takes at once: in several transactions, `last` in the final one. What
+   * `last` does not follow does not count. Returns the new mod revision of each key that was put.
+   *
+   * Where a later transaction is refused, keys that an earlier one made (those expected to be absent, such as
+   * reservations) are removed again.
+   *
+   * @throws as `commit`
+   */
+  commitChunked(writes: readonly Write[], last: readonly Write[]): Promise<ReadonlyMap<string, string>> {
+    return this.#inTurn(async () => {
+      const revisions = new Map<string, string>();
+      const done: Write[] = [];
+      for (const chunk of chunksOf(writes, last)) {
+        try {
+          const revision = await this.#commitNow(chunk);
+          for (const write of chunk) if (write.kind === 'put') revisions.set(write.key, revision);
+          done.push(...chunk);
+        } catch (error) {
+          await this.#undo(done, revisions);
+          throw error;
+        }
+      }
+      return revisions;
+    });
+  }
+
+  /**
+   * Gives the lock up, after the commits that are under way. Does not throw: where etcd does not answer, the
+   * lease ends the lock by itself.
+   */
+  async release(): Promise<void> {
+    await this.#queue.catch(() => undefined);
+    this.#lease.stop();
+    if (this.#lease.gone) return;
+    const { key, token } = this.#guard;
+    await Promise.allSettled([
+      this.#kv.txn({
+        compare: [{ key, createRevision: token }],
+        success: [{ op: 'delete', key }],
+        failure: [],
+      }),
+      this.#kv.revokeLease(this.#lease.id),
+    ]);
+  }
+
+  #inTurn<T>(run: () => Promise<T>): Promise<T> {
+    const turn = this.#queue.then(run, run);
+    this.#queue = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async #commitNow(writes: readonly Write[]): Promise<string> {
+    if (this.#lease.gone) throw this.#lostError(null);
+    if (this.#unsettled) await this.#settle();
+    // Not known again until it is answered; an error that etcd answered with did not carry anything out.
+    this.#unsettled = true;
+    const attempt = await attemptCommit(this.#kv, this.#keys, writes, this.#guard);
+    this.#unsettled = false;
+    if (attempt.outcome === 'refused') throw attempt.error;
+    if (attempt.outcome === 'lock_lost') throw this.#lostTo(attempt.holder);
+    this.#guard = { ...this.#guard, version: String(BigInt(this.#guard.version) + 1n) };
+    return attempt.revision;
+  }
+
+  /** Takes the next place in the chain of commits, so that none of before can be carried out any more. */
+  async #settle(): Promise<void> {
+    for (;;) {
+      const there = await this.#kv.get(this.key);
+      if (there?.createRevision !== this.token) throw this.#lostTo(there);
+      const guard: LockGuard = { ...this.#guard, version: there.version };
+      const attempt = await attemptCommit(this.#kv, this.#keys, [], guard).catch((error: unknown) => {
+        // Somebody, and that can only be the commit that was not settled, came in between: look again.
+        if (error instanceof PgctlError && error.code === 'internal') return null;
+        throw error;
+      });
+      if (attempt?.outcome === 'lock_lost') throw this.#lostTo(attempt.holder);
+      if (attempt?.outcome === 'done') {
+        this.#guard = { ...guard, version: String(BigInt(guard.version) + 1n) };
+        this.#unsettled = false;
+        return;
+      }
+    }
+  }
+
+  /** Best effort: after a refusal the error that is told is that one. */
+  async #undo(done: readonly Write[], revisions: ReadonlyMap<string, string>): Promise<void> {
+    const made = done.flatMap((write): Write[] => {
+      const modRevision = write.kind === 'put' && write.expect === 'absent' ? revisions.get(write.key) : undefined;
+      return write.kind !== 'put' || modRevision === undefined
+        ? []
+        : [{ kind: 'delete', key: write.key, expect: { modRevision } }];
+    });
+    try {
+      for (const chunk of made.length === 0 ? [] : chunksOf(made, [])) await this.#commitNow(chunk);
+    } catch {
+      // The lock or etcd is gone: what is left names instances of a task that was never recorded.
+    }
+  }
+
+  #lostTo(holder: KeyValue | null): PgctlError {
+    this.#lease.markGone();
+    return this.#lostError(holder);
+  }
+
+  #lostError(holder: KeyValue | null): PgctlError {
+    const now = holder === null ? '' : `; it is now held by ${describeHolder(holder)}`;
+    return new PgctlError('lock_lost', `the lock on database ${this.databaseId} was lost${now}`, {
+      hint: 'Nothing more was written or started. Look at `pgctl task list`, then run the command again.',
+      taskId: this.record.task_id,
+    });
+  }
+}

@@ -1,0 +1,64 @@
+import { encode } from './codec.ts';
+import { toRequest, type Compare, type Op } from './txn.ts';
+
+/** What a write takes for granted of its key; the transaction is not carried out where it is not so. */
+export type Expect =
+  /** It is as it was read. */
+  | { readonly modRevision: string }
+  | 'absent'
+  | 'present'
+  /** Nothing: it is overwritten, whatever it is. */
+  | 'any';
+
+/** One change of the store, as data. No two writes of one commit may touch the same key. */
+export type Write =
+  | { readonly kind: 'put'; readonly key: string; readonly value: string; readonly expect: Expect }
+  | { readonly kind: 'delete'; readonly key: string; readonly expect: Expect }
+  | { readonly kind: 'delete_prefix'; readonly prefix: string }
+  /** Changes nothing, but the commit depends on it. */
+  | { readonly kind: 'check'; readonly key: string; readonly expect: Expect }
+  | { readonly kind: 'check_empty'; readonly prefix: string };
+
+export function putRecord(key: string, record: object, expect: Expect): Write {
+  return { kind: 'put', key, value: encode(record), expect };
+}
+
+/** Expecting a record to be as it was read, or absent where it was not there. */
+export function unchanged(read: { readonly modRevision: string } | null | undefined): Expect {
+  return read === null || read === undefined ? 'absent' : { modRevision: read.modRevision };
+}
+
+export function compareOf(write: Write): Compare | null {
+  if (write.kind === 'check_empty') return { emptyPrefix: write.prefix };
+  if (write.kind === 'delete_prefix' || write.expect === 'any') return null;
+  if (write.expect === 'absent') return { key: write.key, createRevision: '0' };
+  if (write.expect === 'present') return { key: write.key, present: true };
+  return { key: write.key, modRevision: write.expect.modRevision };
+}
+
+export function opOf(write: Write): Op | null {
+  switch (write.kind) {
+    case 'put':
+      return { op: 'put', key: write.key, value: write.value };
+    case 'delete':
+      return { op: 'delete', key: write.key };
+    case 'delete_prefix':
+      return { op: 'delete_prefix', prefix: write.prefix };
+    case 'check':
+    case 'check_empty':
+      return null;
+  }
+}
+
+/** Reads back what a write was about, to say why it was refused. */
+export function readBackOf(write: Write): Op {
+  if (write.kind === 'check_empty' || write.kind === 'delete_prefix') return { op: 'first', prefix: write.prefix };
+  return { op: 'get', key: write.key };
+}
+
+/** Bytes that a write adds to a request. */
+export function sizeOf(write: Write): number {
+  const op = opOf(write);
+  const put = op === null ? undefined : toRequest(op).request_put;
+  return 64 + (put?.key?.length ?? 0) + (put?.value?.length ?? 0);
+}

@@ -1,0 +1,113 @@
+import { execa } from 'execa';
+import type { Job, JobResult } from './target.ts';
+import {
+  FENCED_STATUS,
+  HEARTBEAT_INTERVAL_MS,
+  isReady,
+  resultOf,
+  workerBody,
+  workerHeader,
+} from './worker.ts';
+
+/** Of a job's stdout, in characters; a job that prints more fails rather than fills pgctl's memory. */
+const STDOUT_LIMIT = 8 * 1024 * 1024;
+/** Of stderr only the end is kept, in characters. */
+const STDERR_TAIL = 4_000;
+/** How long a job that was told to end may take to say so, in milliseconds, before its child is killed. */
+const END_GRACE_MS = 12_000;
+
+export interface ChildCommand {
+  readonly file: string;
+  readonly args: readonly string[];
+  /** How long the worker may take to say it is ready, in milliseconds. */
+  readonly connectLimitMs: number;
+}
+
+/**
+ * Runs one job through a child process that leads to the worker. The child is in a session of its own:
+ * otherwise Ctrl-C on the terminal would end it before pgctl can decide anything.
+ */
+export async function runChild(command: ChildCommand, job: Job): Promise<JobResult> {
+  const child = execa(command.file, command.args, {
+    stdin: 'pipe',
+    stdout: 'pipe',
+    stderr: 'pipe',
+    buffer: false,
+    reject: false,
+    detached: true,
+    cleanup: false,
+    stripFinalNewline: false,
+  });
+  let stdout = '';
+  let stderr = '';
+  let ready = false;
+  let ended: 'limit' | 'signal' | 'flood' | null = null;
+  const timers = new Set<NodeJS.Timeout>();
+  const after = (ms: number, act: () => void): void => void timers.add(setTimeout(act, ms));
+
+  const end = (by: 'limit' | 'signal' | 'flood'): void => {
+    if (ended !== null) return;
+    ended = by;
+    // Closing stdin is what tells the worker to end its job; the child is given time to report that.
+    child.stdin.end();
+    after(END_GRACE_MS, () => child.kill('SIGKILL'));
+  };
+  const onAbort = (): void => end('signal');
+
+  child.stdin.on('error', () => undefined); // EPIPE: the exit tells what happened
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+    if (stdout.length > STDOUT_LIMIT) {
+      end('flood');
+      stdout = stdout.slice(0, 1024) + stdout.slice(-1024);
+    }
+    stdout += chunk;
+    if (!ready && isReady(stdout, job.nonce)) {
+      ready = true;
+      child.stdin.write(workerBody(job));
+      const beat = setInterval(() => child.stdin.write('\n'), HEARTBEAT_INTERVAL_MS);
+      timers.add(beat);
+      if (job.limitMs !== null) after(job.limitMs, () => end('limit'));
+    }
+  });
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+    stderr = (stderr + chunk).slice(-STDERR_TAIL);
+  });
+  after(command.connectLimitMs, () => {
+    if (!ready) child.kill('SIGKILL');
+  });
+  job.signal?.addEventListener('abort', onAbort, { once: true });
+  if (job.signal?.aborted === true) onAbort();
+  child.stdin.write(workerHeader(job));
+
+  const exit = await child;
+  for (const timer of timers) clearTimeout(timer);
+  job.signal?.removeEventListener('abort', onAbort);
+
+  const status = resultOf(stdout, job.nonce);
+  if (status === FENCED_STATUS) return { kind: 'fenced' };
+  if (status !== null && ended === null) return { kind: 'finished', status, stdout, stderr };
+  if (status !== null && ended === 'flood') {
+    return { kind: 'finished', status: status || 1, stdout: '', stderr: `it printed more than ${STDOUT_LIMIT} characters` };
+  }
+  if (status !== null && ended !== null && ended !== 'flood') return { kind: 'ended', by: ended, stdout, stderr };
+  if (!ready && ended === null) return neverRan(exit, stderr.trim(), command);
+  if (!ready) return { kind: 'ended', by: 'signal', stdout: '', stderr };
+  const how = exit.signal === undefined ? `exit status ${exit.exitCode ?? 'unknown'}` : `signal ${exit.signal}`;
+  return { kind: 'unknown', reason: `the connection ended (${how}) before the result was seen`, stderr };
+}
+
+/** Exit status of ssh for its own failures; the worker's command never ends with it before it is ready. */
+const SSH_FAILED = 255;
+
+function neverRan(
+  exit: { readonly exitCode?: number; readonly signal?: string; readonly code?: string | undefined },
+  stderr: string,
+  command: ChildCommand,
+): JobResult {
+  if (exit.code === 'ENOENT') return { kind: 'unreachable', reason: `the program ${command.file} was not found` };
+  if (exit.signal === 'SIGKILL') {
+    return { kind: 'unreachable', reason: `no answer within ${command.connectLimitMs / 1000} s` };
+  }
+  const words = stderr === '' ? `exit status ${exit.exitCode ?? 'unknown'}` : stderr;
+  return { kind: exit.exitCode === SSH_FAILED ? 'unreachable' : 'unusable', reason: words };
+}

@@ -1,0 +1,42 @@
+import type { Privileges } from './worker.ts';
+
+/** A machine to run jobs on, as the host's record describes it. */
+export interface Target {
+  readonly hostId: string;
+  /** `local` is this machine. */
+  readonly address: string;
+  readonly user: string | null;
+  readonly port: number | null;
+  readonly identityFile: string | null;
+  /** As in a known_hosts line without its first column. */
+  readonly hostKeys: readonly string[];
+  readonly privileges: Privileges;
+}
+
+/** One piece of shell that runs on a host from beginning to end. */
+export interface Job {
+  /** Frames what the job prints; new for every job. */
+  readonly nonce: string;
+  /** Rendered steps; may hold secrets. */
+  readonly script: string;
+  readonly fence: { readonly path: string; readonly token: string } | null;
+  /** Milliseconds, or null for none. */
+  readonly limitMs: number | null;
+  /** Ends the job when it fires. */
+  readonly signal: AbortSignal | null;
+}
+
+/** What became of a job. Failure is a value here, not an exception: every case has its own next step. */
+export type JobResult =
+  /** It ran to its end. */
+  | { readonly kind: 'finished'; readonly status: number; readonly stdout: string; readonly stderr: string }
+  /** Nothing ran: the host does not answer, or does not let pgctl in. */
+  | { readonly kind: 'unreachable'; readonly reason: string }
+  /** Nothing ran: the host answers, but not as pgctl needs it (no root there, no sh). */
+  | { readonly kind: 'unusable'; readonly reason: string }
+  /** Nothing ran: a newer operation was on the host before. */
+  | { readonly kind: 'fenced' }
+  /** It was ended: by its time limit, or by the signal that was given. */
+  | { readonly kind: 'ended'; readonly by: 'limit' | 'signal'; readonly stdout: string; readonly stderr: string }
+  /** It began, and nobody knows how it ended. */
+  | { readonly kind: 'unknown'; readonly reason: string; readonly stderr: string };

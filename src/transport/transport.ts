@@ -1,0 +1,78 @@
+import { rm } from 'node:fs/promises';
+import { runChild } from './child.ts';
+import { limiter } from './limiter.ts';
+import { closeMaster, fetchHostKey, openMaster, type OfferedKey, sshArguments, type SshSettings } from './ssh.ts';
+import type { Job, JobResult, Target } from './target.ts';
+import { WORKER_COMMANDS } from './worker.ts';
+
+/** The address of the machine that pgctl itself runs on. */
+export const LOCAL_ADDRESS = 'local';
+
+/** Sessions at a time over one connection: sshd allows ten by default, and a user may hold one. */
+const PER_HOST = 8;
+/** Connections being opened at a time: sshd drops some past ten, and a jump host sees them all. */
+const OPENING = 8;
+
+export interface TransportOptions extends SshSettings {
+  /** Children at a time, over all hosts. */
+  readonly parallel: number;
+}
+
+/** The one door to hosts: every job of pgctl goes through it. */
+export interface Transport {
+  run(target: Target, job: Job): Promise<JobResult>;
+  /** A host's key, for the first contact. */
+  hostKey(target: Target): Promise<OfferedKey | { readonly reason: string }>;
+  /** Closes every connection. */
+  close(): Promise<void>;
+}
+
+export function openTransport(options: TransportOptions): Transport {
+  const overall = limiter(options.parallel);
+  const opening = limiter(OPENING);
+  const perHost = new Map<string, ReturnType<typeof limiter>>();
+  const masters = new Map<string, { readonly target: Target; readonly failure: Promise<string | null> }>();
+
+  const connect = (target: Target): Promise<string | null> => {
+    let master = masters.get(target.hostId);
+    if (master === undefined) {
+      master = { target, failure: opening(() => openMaster(options, target)) };
+      masters.set(target.hostId, master);
+    }
+    return master.failure;
+  };
+
+  const runOn = async (target: Target, job: Job): Promise<JobResult> => {
+    const command = WORKER_COMMANDS[target.privileges];
+    const connectLimitMs = options.connectTimeoutMs + 10_000;
+    if (target.address === LOCAL_ADDRESS) {
+      return runChild({ file: 'sh', args: ['-c', command], connectLimitMs }, job);
+    }
+    const failure = await connect(target);
+    if (failure !== null) return { kind: 'unreachable', reason: failure };
+    const args = sshArguments(options, target, command);
+    return runChild({ file: options.program, args, connectLimitMs }, job);
+  };
+
+  return {
+    run(target, job) {
+      let host = perHost.get(target.hostId);
+      if (host === undefined) {
+        host = limiter(PER_HOST);
+        perHost.set(target.hostId, host);
+      }
+      const onHost = host;
+      return onHost(() => overall(() => runOn(target, job)));
+    },
+    hostKey: (target) => fetchHostKey(options, target),
+    async close() {
+      await Promise.all(
+        [...masters.values()].map(async ({ target, failure }) => {
+          if ((await failure) === null) await closeMaster(options, target);
+        }),
+      );
+      masters.clear();
+      await rm(options.runDir, { recursive: true, force: true });
+    },
+  };
+}

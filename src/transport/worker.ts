@@ -1,0 +1,118 @@
+/**
+ * The worker: what runs on a host around every job. It is the same for a remote host and for this machine.
+ *
+ * The command that starts it is constant. Everything else comes over stdin: one line with the worker's own
+ * program, one with the job's header, then the job's script, then a heartbeat line every few seconds. So
+ * nothing of a job shows in an argument list, and it does not matter what the login shell is, as long as it
+ * can run `sh` with one single-quoted word.
+ */
+
+const START = `sh -c 'IFS= read -r w && eval "$(printf %s "$w" | base64 -d)"'`;
+
+/** How the worker becomes root: as the login user itself, or by sudo without a password. */
+export const WORKER_COMMANDS = {
+  root: `exec ${START}`,
+  sudo: `exec sudo -n ${START}`,
+  none: `exec ${START}`,
+} as const;
+export type Privileges = keyof typeof WORKER_COMMANDS;
+
+/** A heartbeat is sent this often, in milliseconds; a worker that misses them for HEARTBEAT_LIMIT_S ends its job. */
+export const HEARTBEAT_INTERVAL_MS = 5_000;
+const HEARTBEAT_LIMIT_S = 20;
+
+/** Exit status with which the worker says that a newer operation was here before. */
+export const FENCED_STATUS = 76;
+
+/**
+ * The worker's program.
+ *
+ * Fence: the host keeps the highest token it has seen per store and database and refuses a lower one. A job
+ * holds the fence's `.run` file shared while it runs; a higher token ends the lower ones' jobs by process
+ * group, and waits for them by taking the file exclusively, before it is written.
+ *
+ * The job runs in a session of its own, so that it can be ended as a group. What ends it: stdin closing (the
+ * connection is gone, or pgctl is), or no heartbeat for 20 s (a cut link closes nothing). A background job's
+ * stdin is /dev/null, hence the copy on descriptor 3.
+ *
+ * "ready" goes out before the script is read: if it never arrives, nothing ran.
+ */
+const PROGRAM = `
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export PATH LC_ALL=C.UTF-8
+umask 022
+cd /
+IFS=' ' read -r nonce length fence token
+printf '\\n%s ready\\n' "$nonce"
+script=$(head -c "$length")
+[ "\${#script}" -eq "$length" ] || exit 65
+exec 3<&0
+finish() { printf '\\n%s result %s\\n' "$nonce" "$1"; exit 0; }
+if [ "$fence" != - ]; then
+  ( umask 077; mkdir -p "\${fence%/*}" ) || finish 73
+  exec 8>>"$fence.lock" 9>>"$fence.run"
+  flock 8
+  seen=$(cat "$fence" 2>/dev/null || echo 0)
+  if [ "$token" -lt "$seen" ]; then finish ${FENCED_STATUS}; fi
+  if [ "$token" -gt "$seen" ]; then
+    for old in "$fence".job.*; do
+      [ -e "$old" ] || continue
+      kill -s TERM -- "-\${old##*.}" 2>/dev/null
+    done
+    if ! flock -w 10 9; then
+      for old in "$fence".job.*; do kill -s KILL -- "-\${old##*.}" 2>/dev/null; done
+      flock 9
+    fi
+    rm -f "$fence".job.*
+    printf '%s\\n' "$token" > "$fence.new" && mv -f "$fence.new" "$fence"
+  fi
+  flock -s 9
+fi
+printf '%s' "$script" | base64 -d | setsid sh -s 3<&- 8>&- 9>&- &
+job=$!
+if [ "$fence" != - ]; then : > "$fence.job.$job"; flock -u 8; fi
+setsid sh -c '
+  while [ -n "$(timeout ${HEARTBEAT_LIMIT_S} head -c 1 | od -An -c)" ]; do :; done
+  kill -s TERM -- "-$1"; sleep 5; kill -s KILL -- "-$1"
+' worker "$job" <&3 >/dev/null 2>&1 8>&- 9>&- &
+watch=$!
+wait "$job"
+status=$?
+kill -s KILL -- "-$watch" 2>/dev/null
+if [ "$fence" != - ]; then rm -f "$fence.job.$job"; fi
+finish "$status"
+`;
+
+const PROGRAM_LINE = `${Buffer.from(PROGRAM, 'utf8').toString('base64')}\n`;
+
+/** Where a job stands among the operations of its database; null for jobs that only read. */
+export interface Fence {
+  /** Absolute path of the fence file on the host. */
+  readonly path: string;
+  /** The lock's token: a decimal number that grows with every operation. */
+  readonly token: string;
+}
+
+/** What is sent before the worker says it is ready. */
+export function workerHeader(job: { readonly nonce: string; readonly script: string; readonly fence: Fence | null }): string {
+  const fence = job.fence === null ? '- 0' : `${job.fence.path} ${job.fence.token}`;
+  return `${PROGRAM_LINE}${job.nonce} ${encoded(job.script).length} ${fence}\n`;
+}
+
+/** What is sent once it is. */
+export function workerBody(job: { readonly script: string }): string {
+  return encoded(job.script);
+}
+
+const encoded = (script: string): string => Buffer.from(script, 'utf8').toString('base64');
+
+/** Whether the worker said that it is ready, by what it printed so far. */
+export function isReady(stdout: string, nonce: string): boolean {
+  return stdout.includes(`\n${nonce} ready\n`);
+}
+
+/** The job's exit status, or null where the worker never said so. */
+export function resultOf(stdout: string, nonce: string): number | null {
+  const match = new RegExp(`\\n${nonce} result (\\d+)\\n`).exec(stdout);
+  return match === null ? null : Number(match[1]);
+}

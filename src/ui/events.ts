@@ -1,0 +1,54 @@
+/** What the core reports while it works. The terminal, the plain log and the JSON are renderers of the same events. */
+export type ProgressEvent =
+  /** Something before or after the phases: reading, checking, marking, finalizing. */
+  | { readonly kind: 'stage'; readonly name: StageName; readonly entity: string }
+  /** The plan is marked and begins. */
+  | {
+      readonly kind: 'operation_started';
+      readonly operation: string;
+      readonly entity: string;
+      readonly taskId: string;
+      readonly phases: number;
+      readonly events: number;
+    }
+  | { readonly kind: 'phase_started'; readonly number: number; readonly of: number; readonly events: number }
+  | ({ readonly kind: 'event_started' } & EventIdentity)
+  | ({
+      readonly kind: 'event_finished';
+      readonly outcome: 'ok' | 'failed' | 'unknown';
+      readonly durationMs: number;
+      readonly error: string | null;
+    } & EventIdentity)
+  | { readonly kind: 'phase_finished'; readonly number: number; readonly of: number; readonly durationMs: number; readonly failed: number }
+  /** Something the user should know that does not stop the operation. */
+  | { readonly kind: 'warning'; readonly message: string }
+  | {
+      readonly kind: 'operation_finished';
+      readonly operation: string;
+      readonly entity: string;
+      readonly taskId: string;
+      readonly outcome: 'completed' | 'failed' | 'unknown';
+      readonly durationMs: number;
+    };
+
+/** Which event of a plan, in words for people. */
+export interface EventIdentity {
+  /** `<plan>.<phase>.<type>/<id>`: unique within an operation. */
+  readonly id: string;
+  readonly type: 'create' | 'update' | 'delete';
+  /** What is done, such as `start` or `remove directory and data`. */
+  readonly action: string;
+  readonly resource: { readonly type: string; readonly id: string };
+  /** Null: pgctl's own machine. */
+  readonly hostId: string | null;
+}
+
+export const STAGES = {
+  refresh: 'looking at what is there',
+  check: 'checking the hosts',
+  mark: 'marking the planned work',
+  finalize: 'finalizing the records',
+} as const;
+export type StageName = keyof typeof STAGES;
+
+export type Reporter = (event: ProgressEvent) => void;

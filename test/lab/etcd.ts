@@ -1,0 +1,187 @@
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { command, ENVIRONMENT, until } from './command.ts';
+import { makeScratch, removeScratch, sweepScratch } from './owner.ts';
+
+/** One process of an etcd. */
+export interface LabEtcdMember {
+  /** http://address:port */
+  readonly endpoint: string;
+  kill(): Promise<void>;
+  /** Starts it again with its data; resolves when it is of use, or, without a quorum, when it answers. */
+  start(): Promise<void>;
+  /** Stops the process where it is: connections open and then hang. */
+  pause(): Promise<void>;
+  resume(): Promise<void>;
+}
+
+/** An etcd of its own, empty at first. */
+export interface LabEtcd {
+  readonly endpoints: readonly string[];
+  readonly members: readonly LabEtcdMember[];
+  /** All keys that begin with a prefix, or all there are, with their values as text. */
+  dump(prefix?: string): Promise<Map<string, string>>;
+  /** Ends it and removes its data. */
+  stop(): Promise<void>;
+}
+
+export interface EtcdOptions {
+  readonly members?: 1 | 3;
+  /** To listen on; 127.0.0.1 unless said otherwise. */
+  readonly address?: string;
+}
+
+const READY_MS = 30_000;
+
+/** Starts an etcd with free ports and a fresh data directory. It ends with this process at the latest. */
+export async function startEtcd({
+  members: count = 1,
+  address = '127.0.0.1',
+}: EtcdOptions = {}): Promise<LabEtcd> {
+  await sweepScratch();
+  const directory = await makeScratch();
+  const ports = await freePorts(address, count * 2);
+  const names = Array.from({ length: count }, (_, index) => ({
+    name: `etcd-${index + 1}`,
+    client: `http://${address}:${ports[2 * index]}`,
+    peer: `http://${address}:${ports[2 * index + 1]}`,
+  }));
+  const cluster = names.map(({ name, peer }) => `${name}=${peer}`).join(',');
+  const processes = names.map((name) => processOf({ ...name, cluster, data: join(directory, name.name) }));
+  const hasQuorum = (): boolean => processes.filter((member) => member.runs()).length > count / 2;
+  const endpoints = names.map(({ client }) => client);
+
+  const etcd: LabEtcd = {
+    endpoints,
+    members: processes.map((member) => ({
+      endpoint: member.endpoint,
+      kill: member.kill,
+      pause: member.pause,
+      resume: member.resume,
+      async start() {
+        await member.spawn();
+        await member.ready(hasQuorum() ? '/health' : '/version');
+      },
+    })),
+    async dump(prefix = '') {
+      const args = [`--endpoints=${endpoints.join(',')}`, 'get', '--prefix', prefix, '--write-out=json'];
+      const answer = JSON.parse(await command('etcdctl', args)) as {
+        kvs?: { key: string; value?: string }[];
+      };
+      const text = (base64: string): string => Buffer.from(base64, 'base64').toString('utf8');
+      return new Map((answer.kvs ?? []).map(({ key, value }) => [text(key), text(value ?? '')]));
+    },
+    async stop() {
+      await Promise.all(processes.map((member) => member.kill()));
+      await removeScratch(directory);
+    },
+  };
+  try {
+    await Promise.all(processes.map((member) => member.spawn()));
+    await Promise.all(processes.map((member) => member.ready('/health')));
+  } catch (error) {
+    await etcd.stop();
+    throw error;
+  }
+  return etcd;
+}
+
+interface Identity {
+  readonly name: string;
+  readonly client: string;
+  readonly peer: string;
+  readonly cluster: string;
+  readonly data: string;
+}
+
+function processOf({ name, client, peer, cluster, data }: Identity) {
+  const args = [
+    `--name=${name}`,
+    `--data-dir=${data}`,
+    `--listen-client-urls=${client}`,
+    `--advertise-client-urls=${client}`,
+    `--listen-peer-urls=${peer}`,
+    `--initial-advertise-peer-urls=${peer}`,
+    `--initial-cluster=${cluster}`,
+    '--initial-cluster-token=pgctl-lab',
+    '--logger=zap',
+    '--log-level=warn',
+  ];
+  const launch = () =>
+    // It ends with this process, whatever that ends of. etcd refuses some processors unless told their name.
+    execa('setpriv', ['--pdeathsig', 'KILL', 'etcd', ...args], {
+      env: { ...ENVIRONMENT, ETCD_UNSUPPORTED_ARCH: process.arch },
+      stdin: 'ignore',
+      stdout: 'ignore',
+      stderr: { file: `${data}.log` },
+      reject: false,
+      detached: true,
+    });
+  let child: ReturnType<typeof launch> | undefined;
+  let paused = false;
+
+  return {
+    endpoint: client,
+    runs: (): boolean => child !== undefined && !paused,
+    async spawn(): Promise<void> {
+      if (child !== undefined) throw new Error(`lab: ${name} runs already`);
+      child = launch();
+      const mine = child;
+      void mine.then(() => {
+        if (child === mine) child = undefined;
+      });
+    },
+    async ready(path: string): Promise<void> {
+      await until(`answer of ${name} (its log: ${data}.log)`, READY_MS, async () => {
+        if (child === undefined)
+          throw new Error(`lab: ${name} ended; is etcd-server installed (test/lab/install)?`);
+        return isUp(`${client}${path}`);
+      });
+    },
+    async kill(): Promise<void> {
+      const mine = child;
+      mine?.kill('SIGKILL');
+      await mine;
+      paused = false;
+    },
+    async pause(): Promise<void> {
+      child?.kill('SIGSTOP');
+      paused = true;
+    },
+    async resume(): Promise<void> {
+      child?.kill('SIGCONT');
+      paused = false;
+    },
+  };
+}
+
+async function isUp(url: string): Promise<true | undefined> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(2_000) });
+    await response.text();
+    return response.ok ? true : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Ports that nothing listens on; all are held until all are known, so that they differ. */
+async function freePorts(address: string, count: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, () => {
+      const server = createServer();
+      return new Promise<typeof server>((resolve, reject) => {
+        server.once('error', reject);
+        server.listen(0, address, () => resolve(server));
+      });
+    }),
+  );
+  const ports = servers.map((server) => {
+    const bound = server.address();
+    if (bound === null || typeof bound === 'string') throw new Error('lab: a server without a port');
+    return bound.port;
+  });
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+}

@@ -1,0 +1,31 @@
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** Tests that start an etcd, or stand in front of one. */
+const STORE = ['test/store/**/*.test.ts', 'test/stand-in/**/*.test.ts'];
+/** Tests on lab hosts. */
+const LAB = ['test/lab/**/*.test.ts', 'test/e2e/**/*.test.ts'];
+
+export default defineConfig({
+  root,
+  test: {
+    root,
+    projects: [
+      { test: { name: 'pure', root, include: ['test/**/*.test.ts'], exclude: [...STORE, ...LAB] } },
+      { test: { name: 'store', root, include: STORE, testTimeout: 30_000, hookTimeout: 60_000 } },
+      {
+        test: {
+          name: 'lab',
+          root,
+          include: LAB,
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+          // The hosts are shared, and two files at once would measure each other's load.
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
