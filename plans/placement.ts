@@ -49,9 +49,9 @@ export type Placement =
   | ({ readonly ok: false } & PlacementProblems);
 
 /** Hosts that are one machine share its ports: every local host is in the domain of this name, which no host can have. */
-const LOCAL_DOMAIN = 'local--machine';
+export const LOCAL_MACHINE = 'local--machine';
 export const portDomain = (host: HostRecord): string =>
-  host.address === 'local' ? LOCAL_DOMAIN : host.host_id;
+  host.address === 'local' ? LOCAL_MACHINE : host.host_id;
 
 const FIRST_PORT = 5432;
 const FIRST_PATRONI_PORT = 8008;

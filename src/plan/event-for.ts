@@ -11,7 +11,7 @@ export interface Situation {
   readonly pendingDeletion: boolean;
   readonly force: boolean;
   /** Something it depends on, by key or by type, is created or updated. */
-  readonly dependencyUpdated: () => boolean;
+  readonly dependencyUpdated: boolean;
 }
 
 /** The create or update that a resource needs, with the first reason that fits; null for none. */
@@ -23,7 +23,7 @@ export function eventFor(situation: Situation): PlanEvent | null {
   if (previous.needs_recreate) return { type: 'create', reason: 'needs_recreate', resource, previous };
   if (previous.error !== null) return { type: 'update', reason: 'has_error', resource, previous };
   if (situation.force) return { type: 'update', reason: 'force_update', resource, previous };
-  if (situation.dependencyUpdated()) {
+  if (situation.dependencyUpdated) {
     return { type: 'update', reason: 'dependency_updated', resource, previous };
   }
   const diff = differences(previous, resource);

@@ -25,6 +25,28 @@ export function compareResources(
   return a.id < b.id ? -1 : a.id > b.id ? 1 : 0;
 }
 
+/** By type first: within one, resources mostly come in order already, which makes sorting them nearly free. */
+function sortItems<R extends Resource>(items: readonly Keyed<R>[]): Keyed<R>[] {
+  const ofType = new Map<string, Keyed<R>[]>();
+  for (const item of items) {
+    const same = ofType.get(item.resource.type);
+    if (same === undefined) ofType.set(item.resource.type, [item]);
+    else same.push(item);
+  }
+  const byId = (a: Keyed<R>, b: Keyed<R>) => compareResources(a.resource, b.resource);
+  return [...ofType.keys()].sort().flatMap((type) => (ofType.get(type) ?? []).sort(byId));
+}
+
+/** A resource with its key: making and hashing keys again and again would be a good part of planning's cost. */
+export interface Keyed<R extends Resource> {
+  readonly key: ResourceKey;
+  readonly resource: R;
+}
+
+export function keyed<R extends Resource>(resources: readonly R[]): Keyed<R>[] {
+  return resources.map((resource) => ({ key: resourceKey(resource), resource }));
+}
+
 /** The resources by key. */
 export function byKey<R extends Resource>(resources: readonly R[]): Map<ResourceKey, R> {
   const map = new Map<ResourceKey, R>();
@@ -40,29 +62,36 @@ export function byKey<R extends Resource>(resources: readonly R[]): Map<Resource
  * Throws `unplannable`, naming all that is wrong: a cycle, a resource that depends on itself or on its own
  * type, two resources of one key, and with `missing: 'refuse'` a dependency that is not there.
  */
-export function layersOf<R extends Resource>(resources: readonly R[], options: LayerOptions): R[][] {
-  const sorted = [...resources].sort(compareResources);
-  const edges = edgesOf(sorted, options);
+export function layersOf<R extends Resource>(
+  items: readonly Keyed<R>[],
+  options: LayerOptions,
+): Keyed<R>[][] {
+  const edges = edgesOf(items, options);
   const { depth, stuck } = depthsOf(edges);
-  if (stuck.size > 0) {
-    refuse([`Resources depend on one another in a circle: ${nameCycle({ resources: sorted, edges, stuck })}`]);
-  }
-  const layers: R[][] = [];
-  sorted.forEach((resource, index) => {
-    (layers[depth[index] ?? 0] ??= []).push(resource);
+  if (stuck.size > 0) throw cycleError(items, options);
+  const layers: Keyed<R>[][] = [];
+  items.forEach((item, index) => {
+    (layers[depth[index] ?? 0] ??= []).push(item);
   });
-  return layers;
+  return layers.map(sortItems);
 }
 
-/** The edges between the sorted resources, by index, with a barrier for each type that something depends on. */
-function edgesOf(sorted: readonly Resource[], options: LayerOptions): Edges {
+/** In sorted order this time, so that the same cycle is named in the same words. */
+function cycleError(unsorted: readonly Keyed<Resource>[], options: LayerOptions): PgctlError {
+  const items = sortItems(unsorted);
+  const edges = edgesOf(items, options);
+  const cycle = nameCycle({ keys: items.map(({ key }) => key), edges, stuck: depthsOf(edges).stuck });
+  return unplannable([`Resources depend on one another in a circle: ${cycle}`]);
+}
+
+/** The edges between the resources, by index, with a barrier for each type that something depends on. */
+function edgesOf(items: readonly Keyed<Resource>[], options: LayerOptions): Edges {
   const problems: string[] = [];
   const indexes = new Map<ResourceKey, number>();
   const barriers = new Map<string, number>();
   const [needed, needing]: [number[], number[]] = [[], []];
-  let vertices = sorted.length;
-  sorted.forEach((resource, index) => {
-    const key = resourceKey(resource);
+  let vertices = items.length;
+  items.forEach(({ key, resource }, index) => {
     if (indexes.has(key)) problems.push(`${key} is there twice`);
     indexes.set(key, index);
     for (const type of resource.type_dependencies) {
@@ -74,26 +103,25 @@ function edgesOf(sorted: readonly Resource[], options: LayerOptions): Edges {
     needed.push(from);
     needing.push(to);
   };
-  sorted.forEach((resource, index) => {
+  items.forEach(({ key, resource }, index) => {
     for (const dependency of resource.dependencies) {
       const target = indexes.get(dependency);
-      if (target === index) problems.push(`${dependency} depends on itself`);
+      if (target === index) problems.push(`${key} depends on itself`);
       else if (target !== undefined) addEdge(target, index);
       else if (options.missing === 'refuse' && options.elsewhere?.has(dependency) !== true) {
-        problems.push(`${resourceKey(resource)} needs ${dependency}, which is not there`);
+        problems.push(`${key} needs ${dependency}, which is not there`);
       }
     }
     const own = barriers.get(resource.type);
     if (own !== undefined) addEdge(index, own);
     for (const type of resource.type_dependencies) addEdge(barriers.get(type) ?? index, index);
   });
-  refuse(problems);
-  return { resources: sorted.length, vertices, needed, needing };
+  if (problems.length > 0) throw unplannable(problems.sort());
+  return { resources: items.length, vertices, needed, needing };
 }
 
-function refuse(problems: readonly string[]): void {
-  const [first, ...others] = problems;
-  if (first === undefined) return;
-  const more = others.length === 0 ? '' : `, and ${String(others.length)} more`;
-  throw new PgctlError('unplannable', `${first}${more}.`, { hint: DEFECT, details: problems });
+function unplannable(problems: readonly string[]): PgctlError {
+  const [first = '', ...others] = problems;
+  const more = others.length === 0 ? '' : `, and ${others.length} more`;
+  return new PgctlError('unplannable', `${first}${more}.`, { hint: DEFECT, details: problems });
 }

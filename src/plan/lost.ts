@@ -1,4 +1,4 @@
-import { byKey, layersOf } from './graph.ts';
+import { byKey, keyed, layersOf } from './graph.ts';
 import { type Resource, type ResourceKey, type StoredResource, resourceKey } from './resource.ts';
 
 /** A state divided by whether anybody is left to act on a resource. */
@@ -46,10 +46,11 @@ export function abandonLost(current: readonly StoredResource[], lostHosts: Reado
   }
   return {
     kept: current.filter((resource) => !gone.has(resourceKey(resource))),
-    abandoned: layersOf(current, { missing: 'ignore' })
+    abandoned: layersOf(keyed(current), { missing: 'ignore' })
       .reverse()
       .flat()
-      .filter((resource) => gone.has(resourceKey(resource))),
+      .filter(({ key }) => gone.has(key))
+      .map(({ resource }) => resource),
   };
 }
 

@@ -1,6 +1,6 @@
 import { PgctlError } from '../errors.ts';
 import { eventFor } from './event-for.ts';
-import { byKey, compareResources, layersOf } from './graph.ts';
+import { type Keyed, byKey, compareResources, keyed, layersOf } from './graph.ts';
 import { abandonLost } from './lost.ts';
 import type { Plan, PlanEvent } from './plan.ts';
 import { type Resource, type ResourceKey, type StoredResource, resourceKey } from './resource.ts';
@@ -36,19 +36,20 @@ export interface PlannedOperation {
 export function planOperation(request: PlanRequest): PlannedOperation {
   const lostHosts = request.lostHosts ?? new Set<string>();
   const { kept, abandoned } = abandonLost(request.current, lostHosts);
+  const desired = request.desired.map(keyed);
   const course: Course = {
     state: byKey(kept),
-    final: new Set(request.desired.at(-1)?.map(resourceKey)),
+    final: new Set(desired.at(-1)?.map(({ key }) => key)),
     touched: new Map(),
     touchedTypes: new Map(),
     restated: new Set(),
   };
-  const plans = request.desired.map((desired, step) => {
-    const last = step === request.desired.length - 1;
+  const plans = desired.map((wanted, step) => {
+    const last = step === desired.length - 1;
     // Deletes come last and are planned first: their order is that of the state before the changes.
     const deletes = last ? planDeletes(course) : [];
     return [
-      ...planChanges(course, { desired, step, last, force: last && request.force === true }),
+      ...planChanges(course, { wanted, step, last, force: last && request.force === true }),
       ...deletes,
     ];
   });
@@ -62,7 +63,7 @@ export function planOperation(request: PlanRequest): PlannedOperation {
 
 /** Where planning has got to. */
 interface Course {
-  /** The state that the plans so far lead to. */
+  /** The state that the plans so far lead to; those of the last one's events are left out. */
   readonly state: Map<ResourceKey, StoredResource>;
   /** What the last desired state consists of. */
   readonly final: ReadonlySet<ResourceKey>;
@@ -73,27 +74,32 @@ interface Course {
 }
 
 interface Step {
-  readonly desired: readonly Resource[];
+  readonly wanted: readonly Keyed<Resource>[];
   readonly step: number;
   readonly last: boolean;
   readonly force: boolean;
 }
 
-function planChanges(course: Course, { desired, step, last, force }: Step): Plan {
+function planChanges(course: Course, { wanted, step, last, force }: Step): Plan {
   const { state, final } = course;
-  const layers = layersOf(desired, { missing: 'refuse', ...(last ? {} : { elsewhere: state }) });
+  const layers = layersOf(wanted, { missing: 'refuse', ...(last ? {} : { elsewhere: state }) });
   const phases: PlanEvent[][] = [];
   for (const layer of layers) {
     const events: PlanEvent[] = [];
-    for (const resource of layer) {
-      const key = resourceKey(resource);
+    for (const { key, resource } of layer) {
       const previous = state.get(key) ?? null;
-      const pendingDeletion = !final.has(key);
-      const dependencyUpdated = () => isStale(course, key, resource);
-      const event = eventFor({ desired: resource, previous, pendingDeletion, force, dependencyUpdated });
+      const pendingDeletion = !last && !final.has(key);
+      const event = eventFor({
+        desired: resource,
+        previous,
+        pendingDeletion,
+        force,
+        dependencyUpdated: previous !== null && isStale(course, key, resource),
+      });
       if (event !== null) {
         events.push(event);
-        state.set(key, { ...resource, needs_recreate: false, error: null });
+        // Nobody asks what the last event leaves, and a copy of every resource is a third of the whole cost.
+        if (!last) state.set(key, { ...resource, needs_recreate: false, error: null });
         course.touched.set(key, step);
         course.touchedTypes.set(resource.type, step);
         course.restated.delete(key);
@@ -122,20 +128,22 @@ function isStale(course: Course, key: ResourceKey, resource: Resource): boolean 
 }
 
 function planDeletes({ state, final }: Course): Plan {
-  const current = [...state.values()];
-  if (current.every((resource) => final.has(resourceKey(resource)))) return [];
-  const layers = layersOf(current, { missing: 'ignore' }).reverse();
-  const goes = (key: ResourceKey) => state.has(key) && !final.has(key);
-  return layers
-    .map((layer) =>
-      layer
-        .filter((resource) => goes(resourceKey(resource)))
-        .map((resource): PlanEvent => {
-          const inside = resource.contained_in !== null && goes(resource.contained_in);
-          const reason = inside ? 'container_deleted' : 'not_desired';
-          return { type: 'delete', reason, resource, previous: resource };
-        }),
-    )
+  const leaving = new Set<ResourceKey>();
+  for (const key of state.keys()) if (!final.has(key)) leaving.add(key);
+  if (leaving.size === 0) return [];
+  const current = Array.from(state, ([key, resource]) => ({ key, resource }));
+  return layersOf(current, { missing: 'ignore' })
+    .reverse()
+    .map((layer) => {
+      const events: PlanEvent[] = [];
+      for (const { key, resource } of layer) {
+        if (!leaving.has(key)) continue;
+        const inside = resource.contained_in !== null && leaving.has(resource.contained_in);
+        const reason = inside ? 'container_deleted' : 'not_desired';
+        events.push({ type: 'delete', reason, resource, previous: resource });
+      }
+      return events;
+    })
     .filter((phase) => phase.length > 0);
 }
 

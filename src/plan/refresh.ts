@@ -1,5 +1,5 @@
 import { PgctlError, assertNever } from '../errors.ts';
-import { layersOf } from './graph.ts';
+import { keyed, layersOf } from './graph.ts';
 import { abandonLost } from './lost.ts';
 import type { Plan } from './plan.ts';
 import { type ResourceKey, type StoredResource, resourceKey } from './resource.ts';
@@ -28,7 +28,9 @@ export function planRefresh(
   current: readonly StoredResource[],
   { lostHosts = new Set() }: { readonly lostHosts?: ReadonlySet<string> } = {},
 ): StoredResource[][] {
-  return layersOf(abandonLost(current, lostHosts).kept, { missing: 'ignore' });
+  const { kept } = abandonLost(current, lostHosts);
+  const layers = layersOf(keyed(kept), { missing: 'ignore' });
+  return layers.map((layer) => layer.map(({ resource }) => resource));
 }
 
 /**

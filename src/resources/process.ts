@@ -27,7 +27,8 @@ export const START_PROCESS = `
 dir=$1
 ${FIND_PATRONI}
 if ! pgctl_patroni; then
-  "$dir/bin/prepare"
+  "$dir/bin/prepare" guard
+  "$dir/bin/prepare" clean
   cd "$dir"
   setsid "$dir/bin/run" > /dev/null 2>&1 < /dev/null &
   n=0
@@ -39,7 +40,7 @@ fi
 `;
 
 /** Ends Patroni, which stops Postgres, and then whatever postmaster is left. */
-export const STOP_PROCESS = `
+const STOP_PROCESS = `
 ${FIND_PATRONI}
 if pgctl_patroni; then
   kill -s TERM "$pid"
@@ -107,3 +108,21 @@ export function process(host: string, attributes: ProcessAttributes, dependencie
     dependencies,
   });
 }
+
+/** Starts an instance's Patroni outside of a plan: what booting does on a host that has systemd. */
+export const startProcessStep = (instanceId: string, dir: string): ScriptStep => ({
+  kind: 'script',
+  name: `start Patroni of ${instanceId}`,
+  script: `[ -x "$1/bin/run" ] || exit 0\n${START_PROCESS}`,
+  args: [dir],
+  account: 'postgres',
+});
+
+/** Stops it, as shutting down does. Data and configuration stay. */
+export const stopProcessStep = (instanceId: string, dir: string): ScriptStep => ({
+  kind: 'script',
+  name: `stop Patroni of ${instanceId}`,
+  script: `dir=$1\n[ -d "$dir" ] || exit 0\n${STOP_PROCESS}`,
+  args: [dir],
+  account: 'postgres',
+});

@@ -1,4 +1,5 @@
 import { PgctlError } from '../errors.ts';
+import type { MigrationTable } from '../plan/migrate.ts';
 import { directoryType } from './directory.ts';
 import { instanceType } from './instance.ts';
 import { nodeType } from './node.ts';
@@ -35,3 +36,8 @@ export function typeOf(resource: { readonly type: string }): ResourceType {
   }
   return type;
 }
+
+/** What brings stored resources up to date, by type. Every type is at its first version so far. */
+export const MIGRATIONS: MigrationTable = Object.fromEntries(
+  [...TYPES.values()].map(({ type, version }) => [type, { version, steps: {} }]),
+);

@@ -42,6 +42,17 @@ const LEVEL_NAMES: Readonly<Record<Level, string>> = {
   user: 'a user',
 };
 
+/** Names that people try, too far from the right one to be found by their letters. */
+const MEANT: Readonly<Record<string, string>> = {
+  hosts: 'host_ids',
+  users: 'database_users',
+  user: 'username',
+  owner: 'db_owner',
+  version: 'postgres_version',
+  database: 'database_name',
+  parameters: 'postgresql_conf',
+};
+
 /** The fields each level has. */
 export type KnownFields = Readonly<Record<Level, readonly string[]>>;
 
@@ -49,13 +60,11 @@ export type KnownFields = Readonly<Record<Level, readonly string[]>>;
 export function unknownField(level: Level, name: string, known: KnownFields): string {
   const unsupported: Readonly<Record<string, string>> = UNSUPPORTED[level];
   if (Object.hasOwn(unsupported, name)) return `not supported yet; ${unsupported[name]}`;
-  const others = (Object.keys(known) as Level[]).filter(
-    // Ids and names of other levels are what they are by where they stand.
-    (other) => other !== level && known[other].includes(name),
-  );
-  const hint = didYouMean(name, [...known[level], ...Object.keys(unsupported)]);
+  const others = (Object.keys(known) as Level[]).filter((other) => known[other].includes(name));
+  const meant = Object.hasOwn(MEANT, name) ? MEANT[name]! : name;
+  const hint = didYouMean(meant, [...known[level], ...Object.keys(unsupported)]);
   if (hint !== '') return `unknown field; ${hint}`;
   if (others.length > 0)
-    return `unknown field here; it is one of ${oneOf(others.map((other) => LEVEL_NAMES[other]))}`;
+    return `unknown field here; it belongs to ${oneOf(others.map((other) => LEVEL_NAMES[other]))}`;
   return `unknown field; ${LEVEL_NAMES[level]} has ${known[level].join(', ')}`;
 }

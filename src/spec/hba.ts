@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { parseAccessLine } from './access-line.ts';
-import type { AccessField } from './access-line.ts';
+import type { AccessField, AccessToken } from './access-line.ts';
 import { RESERVED_MAP, reservedRole } from './names.ts';
 import { didYouMean } from './nearest.ts';
 import { oneOf, shown } from './wording.ts';
@@ -14,7 +14,11 @@ export const HBA_TYPES: readonly string[] = [
   'hostnogssenc',
 ];
 
-type Where = 'anywhere' | 'local' | 'host' | 'hostssl';
+/** Without TLS such lines match nobody, and Postgres itself reports them as errors. */
+const TLS_TYPE = 'hostssl';
+const NO_TLS = 'not supported yet; TLS between clients and Postgres comes later';
+
+type Where = 'anywhere' | 'local' | 'host';
 
 /** Methods a line may name, and the connections they work for. */
 export const HBA_METHODS = {
@@ -25,7 +29,6 @@ export const HBA_METHODS = {
   peer: 'local',
   ident: 'host',
   gss: 'host',
-  cert: 'hostssl',
   pam: 'anywhere',
   ldap: 'anywhere',
   oauth: 'anywhere',
@@ -36,35 +39,41 @@ const REFUSED_METHODS: Readonly<Record<string, string>> = {
   trust: 'lets everybody in without a password; use scram-sha-256, or peer on a local line',
   sspi: 'only works on Windows; use scram-sha-256',
   bsd: 'only works on OpenBSD; use scram-sha-256',
+  cert: `is ${NO_TLS}`,
   radius: 'needs a secret in the line, which is not supported yet; use scram-sha-256',
 };
 
-const OPTIONS: readonly string[] = [
-  'map',
-  'clientcert',
-  'clientname',
-  'pamservice',
-  'pam_use_hostname',
-  'ldapurl',
-  'ldaptls',
-  'ldapscheme',
-  'ldapserver',
-  'ldapport',
-  'ldapbinddn',
-  'ldapsearchattribute',
-  'ldapsearchfilter',
-  'ldapbasedn',
-  'ldapprefix',
-  'ldapsuffix',
-  'krb_realm',
-  'include_realm',
-  'compat_realm',
-  'upn_username',
-  'issuer',
-  'scope',
-  'validator',
-  'delegate_ident_mapping',
-];
+type Method = keyof typeof HBA_METHODS;
+
+const LDAP: readonly Method[] = ['ldap'];
+const OAUTH: readonly Method[] = ['oauth'];
+
+/** Options of a line, and the methods that take them; Postgres refuses a line with any other. */
+const OPTIONS: Readonly<Record<string, readonly Method[]>> = {
+  map: ['peer', 'ident', 'gss', 'oauth'],
+  pamservice: ['pam'],
+  pam_use_hostname: ['pam'],
+  ldapurl: LDAP,
+  ldaptls: LDAP,
+  ldapscheme: LDAP,
+  ldapserver: LDAP,
+  ldapport: LDAP,
+  ldapbinddn: LDAP,
+  ldapsearchattribute: LDAP,
+  ldapsearchfilter: LDAP,
+  ldapbasedn: LDAP,
+  ldapprefix: LDAP,
+  ldapsuffix: LDAP,
+  krb_realm: ['gss'],
+  include_realm: ['gss'],
+  issuer: OAUTH,
+  scope: OAUTH,
+  validator: OAUTH,
+  delegate_ident_mapping: OAUTH,
+};
+
+/** Options that only mean something on encrypted connections. */
+const TLS_OPTIONS: readonly string[] = ['clientcert', 'clientname'];
 
 /** Options whose value is a secret: a spec is stored and shown as it is. */
 const SECRET_OPTIONS: readonly string[] = ['ldapbindpasswd', 'radiussecrets'];
@@ -112,27 +121,28 @@ function methodProblem(type: string, method: string): string | undefined {
     const hint = didYouMean(method, Object.keys(HBA_METHODS)) || `use ${oneOf(Object.keys(HBA_METHODS))}`;
     return `${shown(method)} is not a method; ${hint}`;
   }
-  const where: Where = HBA_METHODS[method as keyof typeof HBA_METHODS];
+  const where: Where = HBA_METHODS[method as Method];
   if (where === 'local' && type !== 'local')
     return `the method ${method} only works on local lines; use scram-sha-256`;
   if (where === 'host' && type === 'local')
     return `the method ${method} does not work on local lines; use peer`;
-  if (where === 'hostssl' && type !== 'hostssl') return `the method ${method} only works on hostssl lines`;
   return undefined;
 }
 
-function optionProblem(field: AccessField): string | undefined {
-  // An option's value may hold commas, which stay in the text of Postgres' options only when quoted.
-  for (const { text } of field) {
-    const [name = ''] = text.split('=', 1);
-    if (SECRET_OPTIONS.includes(name)) {
-      return `the option ${name} holds a secret, which pgctl would store and show; it is not supported yet`;
-    }
-    if (name === text) return `an option has no value; write options as name=value`;
-    if (!OPTIONS.includes(name))
-      return `${shown(name)} is not an option; ${didYouMean(name, OPTIONS) || 'remove it'}`;
+function optionProblem(method: string, { text }: AccessToken): string | undefined {
+  const [name = ''] = text.split('=', 1);
+  if (SECRET_OPTIONS.includes(name)) {
+    return `the option ${name} holds a secret, which pgctl would store and show; it is not supported yet`;
   }
-  return undefined;
+  if (name === text) return 'an option has no value; write options as name=value';
+  if (TLS_OPTIONS.includes(name)) return `the option ${name} is ${NO_TLS}`;
+  if (!Object.hasOwn(OPTIONS, name)) {
+    return `${shown(name)} is not an option; ${didYouMean(name, Object.keys(OPTIONS)) || 'remove it'}`;
+  }
+  const methods: readonly string[] = OPTIONS[name] ?? [];
+  return methods.includes(method)
+    ? undefined
+    : `the option ${name} only works with the method ${oneOf(methods)}`;
 }
 
 function reservedUser(users: AccessField): string | undefined {
@@ -157,6 +167,7 @@ export function hbaProblem(line: string): string | undefined {
     return `${shown(type)} is not a type of connection; ${didYouMean(type, HBA_TYPES) || `use ${oneOf(HBA_TYPES)}`}`;
   }
   const shape = type === 'local' ? SHAPE_LOCAL : `write: ${type} ${SHAPE_HOST}`;
+  if (type === TLS_TYPE) return `lines of type ${type} are ${NO_TLS}`;
   if (databases === undefined || users === undefined) return `has too few fields; ${shape}`;
 
   let methodAt = 3;
@@ -171,11 +182,13 @@ export function hbaProblem(line: string): string | undefined {
   if (method.length > 1 || (type !== 'local' && (fields[3]?.length ?? 0) > 1)) {
     return 'has commas where one value is wanted; write a line for each';
   }
-  const options = fields.slice(methodAt + 1);
+  const [{ text: name = '' } = {}] = method;
+  // Words joined by commas are options of their own.
+  const options = fields.slice(methodAt + 1).flat();
   return (
-    methodProblem(type, method[0]?.text ?? '') ??
+    methodProblem(type, name) ??
     reservedUser(users) ??
-    options.map(optionProblem).find((problem) => problem !== undefined)
+    options.map((option) => optionProblem(name, option)).find((problem) => problem !== undefined)
   );
 }
 

@@ -66,7 +66,7 @@ const REFUSED_KEYS: Readonly<Record<string, string>> = {
 function mapValue(walk: Walk, node: YAMLMap.Parsed, path: Path): Record<string, unknown> {
   const entries = new Map<string, unknown>();
   for (const { key: keyNode, value } of node.items) {
-    const key = isScalar(keyNode) ? String(keyNode.value ?? '') : '';
+    const key = isScalar(keyNode) && typeof keyNode.value === 'string' ? keyNode.value : '';
     const offset = keyNode.range[0];
     const problem = keyProblem(keyNode, key);
     if (problem !== undefined) {
@@ -100,9 +100,9 @@ function content(walk: Walk, node: ParsedNode, path: Path): unknown {
     }
     return plainValue(walk, target, path);
   }
-  if (isMap(node)) return mapValue(walk, node as YAMLMap.Parsed, path);
+  if (isMap(node)) return mapValue(walk, node, path);
   if (isSeq(node)) {
-    return node.items.map((item, index) => plainValue(walk, item as ParsedNode, [...path, index]));
+    return node.items.map((item, index) => plainValue(walk, item, [...path, index]));
   }
   const value = scalarValue(node);
   const problem = typeof value === 'string' ? textProblem(value) : undefined;

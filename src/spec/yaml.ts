@@ -120,10 +120,10 @@ export function parseYaml(text: string): YamlResult {
   const composer = new Composer({ version: '1.2', uniqueKeys: false, stringKeys: true, logLevel: 'error' });
   const [document, second] = [...composer.compose(read.tokens, true, text.length)];
   if (document === undefined) return failed({ message: EMPTY, offset: 0 });
-  const issues = issuesOf(document as Document.Parsed, lines);
+  const issues = issuesOf(document, lines);
   if (issues.length > 0) return failed(...issues);
   if (second !== undefined) return failed({ message: SYNTAX.MULTIPLE_DOCS, offset: second.range[0] });
-  const root = document.contents as ParsedNode | null;
+  const root = document.contents;
   if (root === null || (isScalar(root) && root.source === '' && root.type === 'PLAIN')) {
     return failed({ message: EMPTY, offset: 0 });
   }

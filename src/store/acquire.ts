@@ -62,7 +62,11 @@ async function tryLock(request: Request): Promise<DatabaseLock | KeyValue | null
     });
     holder = result.read[0]?.[0] ?? null;
     // A reply that was lost: the lock that is there hangs on this very lease.
-    const token = result.succeeded ? result.revision : holder?.lease === lease.id ? holder.createRevision : null;
+    const token = result.succeeded
+      ? result.revision
+      : holder?.lease === lease.id
+        ? holder.createRevision
+        : null;
     if (token !== null) {
       lease.keep();
       return new DatabaseLock({ kv, keys, databaseId, record, lease, token });
@@ -90,15 +94,22 @@ async function breakDeadLock({ kv, record }: Request, holder: KeyValue): Promise
 }
 
 /** Looks again and again, not by a watch: those can die without a word. */
-async function waitUntilFree(request: Request, holder: KeyValue, end: number, signal?: AbortSignal): Promise<void> {
+async function waitUntilFree(
+  request: Request,
+  holder: KeyValue,
+  end: number,
+  signal?: AbortSignal,
+): Promise<void> {
   const { kv, timing, databaseId } = request;
   for (let there: KeyValue | null = holder; there !== null; there = await kv.get(holder.key)) {
     if (await breakDeadLock(request, there)) return;
     const left = end - performance.now();
     if (left <= 0) throw heldError(databaseId, there);
-    await delay(Math.min(timing.pollMs, left), undefined, signal === undefined ? {} : { signal }).catch(() => {
-      throw signal?.reason;
-    });
+    await delay(Math.min(timing.pollMs, left), undefined, signal === undefined ? {} : { signal }).catch(
+      () => {
+        throw signal?.reason;
+      },
+    );
   }
 }
 

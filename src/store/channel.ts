@@ -15,7 +15,7 @@ export interface TlsOptions {
 }
 
 export interface EtcdUser {
-  readonly name: string;
+  readonly user: string;
   readonly password: Secret;
 }
 
@@ -35,7 +35,7 @@ const DIRECT = {
 /**
  * A client for one endpoint. Each endpoint has its own, so that which one is used next is decided in one place.
  */
-export function openChannel(endpoint: string, tls: TlsOptions): Etcd3 {
+export function openChannel(endpoint: string, tls: TlsOptions | null): Etcd3 {
   const secure = endpoint.startsWith('https:');
   return new Etcd3({
     hosts: endpoint,
@@ -53,9 +53,9 @@ export function openChannel(endpoint: string, tls: TlsOptions): Etcd3 {
     ...(secure
       ? {
           credentials: {
-            rootCertificate: tls.ca ?? Buffer.from(rootCertificates.join('\n')),
-            ...(tls.cert === null ? {} : { certChain: tls.cert }),
-            ...(tls.key === null ? {} : { privateKey: tls.key }),
+            rootCertificate: tls?.ca ?? Buffer.from(rootCertificates.join('\n')),
+            ...(tls?.cert ? { certChain: tls.cert } : {}),
+            ...(tls?.key ? { privateKey: tls.key } : {}),
           },
         }
       : {}),

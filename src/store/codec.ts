@@ -54,10 +54,14 @@ export function decodeAll<T>(codec: Codec<T>, found: readonly KeyValue[]): Listi
 export function corruptError(corrupt: readonly CorruptValue[]): PgctlError {
   const [first] = corrupt;
   const more = corrupt.length > 1 ? ` (and ${corrupt.length - 1} more)` : '';
-  return new PgctlError('store_corrupt', `${first?.key ?? 'a key'} in etcd cannot be read: ${first?.problem ?? ''}${more}`, {
-    hint: `Look at it with \`etcdctl get ${first?.key ?? ''}\`; nothing was changed. Restore it from a backup of etcd, or remove the key.`,
-    details: corrupt.map(({ key, problem }) => `${key}: ${problem}`),
-  });
+  return new PgctlError(
+    'store_corrupt',
+    `${first?.key ?? 'a key'} in etcd cannot be read: ${first?.problem ?? ''}${more}`,
+    {
+      hint: `Look at it with \`etcdctl get ${first?.key ?? ''}\`; nothing was changed. Restore it from a backup of etcd, or remove the key.`,
+      details: corrupt.map(({ key, problem }) => `${key}: ${problem}`),
+    },
+  );
 }
 
 function tryDecode<T>(codec: Codec<T>, found: KeyValue): Stored<T> | CorruptValue {

@@ -45,7 +45,10 @@ export async function attemptCommit(
   lock: LockGuard | null,
 ): Promise<Attempt> {
   if (writes.length > MAX_WRITES) {
-    throw new PgctlError('internal', `a commit of ${writes.length} writes is more than etcd's limit of ${MAX_WRITES}`);
+    throw new PgctlError(
+      'internal',
+      `a commit of ${writes.length} writes is more than etcd's limit of ${MAX_WRITES}`,
+    );
   }
   const guards: readonly Compare[] =
     lock === null
@@ -103,13 +106,24 @@ function holds(write: Write, there: KeyValue | null): boolean {
 
 function refusal(keys: Keys, write: Write | undefined, there: KeyValue | null): PgctlError {
   if (write === undefined || !('key' in write)) {
-    return new PgctlError('stale', `${write?.prefix ?? 'the store'} changed in the meantime`, { hint: AGAIN });
+    return new PgctlError('stale', `${write?.prefix ?? 'the store'} changed in the meantime`, {
+      hint: AGAIN,
+    });
   }
-  if (write.kind === 'put' && write.expect === 'absent' && there !== null && write.key.startsWith(keys.ports())) {
+  if (
+    write.kind === 'put' &&
+    write.expect === 'absent' &&
+    there !== null &&
+    write.key.startsWith(keys.ports())
+  ) {
     return portTaken(keys, write.key, there);
   }
   const what =
-    there === null ? 'was removed' : 'expect' in write && write.expect === 'absent' ? 'was made' : 'was changed';
+    there === null
+      ? 'was removed'
+      : 'expect' in write && write.expect === 'absent'
+        ? 'was made'
+        : 'was changed';
   return new PgctlError('stale', `${write.key} ${what} by somebody else in the meantime`, { hint: AGAIN });
 }
 
@@ -118,9 +132,13 @@ const AGAIN = 'Nothing was changed. Run the command again: it will work with wha
 function portTaken(keys: Keys, key: string, there: KeyValue): PgctlError {
   const [host = '', port = ''] = key.slice(keys.ports().length).split('/');
   const holder = /"instance_id":"([a-z0-9.-]{1,100})"/.exec(there.value.toString('utf8'))?.[1];
-  return new PgctlError('port_taken', `port ${port} of host ${host} is taken by ${holder ?? 'another instance'}`, {
-    hint: 'Nothing was changed. Choose another port, or leave it out and pgctl takes one that is free.',
-  });
+  return new PgctlError(
+    'port_taken',
+    `port ${port} of host ${host} is taken by ${holder ?? 'another instance'}`,
+    {
+      hint: 'Nothing was changed. Choose another port, or leave it out and pgctl takes one that is free.',
+    },
+  );
 }
 
 /**

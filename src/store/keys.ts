@@ -183,7 +183,8 @@ function id(kind: string, text: string): string {
 
 /** Padded, so that the order of the keys is the order of the numbers. */
 function sequence(seq: number): string {
-  if (!Number.isInteger(seq) || seq < 0 || seq >= 10 ** SEQ_DIGITS) throw broken('sequence number', String(seq));
+  if (!Number.isInteger(seq) || seq < 0 || seq >= 10 ** SEQ_DIGITS)
+    throw broken('sequence number', String(seq));
   return String(seq).padStart(SEQ_DIGITS, '0');
 }
 

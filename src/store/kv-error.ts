@@ -58,7 +58,11 @@ export function kvFailure(error: unknown): KvFailure {
 }
 
 /** A call that etcd never answered within its time. */
-export function unreachable(endpoints: readonly string[], cause: unknown, outcomeUnknown: boolean): PgctlError {
+export function unreachable(
+  endpoints: readonly string[],
+  cause: unknown,
+  outcomeUnknown: boolean,
+): PgctlError {
   const places = endpoints.join(', ');
   return new PgctlError(
     'etcd_unreachable',
@@ -82,7 +86,10 @@ const REFUSALS: readonly (readonly [ErrorClass, { readonly what: string; readonl
   ],
   [
     EtcdAuthenticationFailedError,
-    { what: 'etcd does not accept the user or its password', hint: 'See --etcd-user and --etcd-password-file.' },
+    {
+      what: 'etcd does not accept the user or its password',
+      hint: 'See --etcd-user and --etcd-password-file.',
+    },
   ],
   [
     GRPCResourceExhastedError,
@@ -102,7 +109,8 @@ export function refused(endpoints: readonly string[], error: unknown): unknown {
   if (kvFailure(error) === 'other' || !(error instanceof Error)) return error;
   const refusal = REFUSALS.find(([errorClass]) => error instanceof errorClass)?.[1];
   return new PgctlError('etcd_refused', `${refusal?.what ?? 'etcd refuses'}: ${messageOf(error)}`, {
-    hint: refusal?.hint ?? 'Does this etcd want a user and password? See --etcd-user and --etcd-password-file.',
+    hint:
+      refusal?.hint ?? 'Does this etcd want a user and password? See --etcd-user and --etcd-password-file.',
     details: [`at ${endpoints.join(', ')}`],
     cause: error,
   });

@@ -7,8 +7,8 @@ import { bytes, prefixEnd, toCompare, toRequest, type Compare, type Op } from '.
 export interface KvOptions {
   /** As `parseEndpoints` gives them. */
   readonly endpoints: readonly string[];
-  readonly tls: TlsOptions;
-  readonly user: EtcdUser | null;
+  readonly tls: TlsOptions | null;
+  readonly auth: EtcdUser | null;
   /** Milliseconds that one attempt of a call may take. */
   readonly attemptMs: number;
   /** Milliseconds that a call may take with all its attempts. */
@@ -38,6 +38,8 @@ export interface RangeSpec {
   readonly limit?: number;
   /** From the last key backwards. */
   readonly descending?: true;
+  /** With `prefix`: not the keys before this one. */
+  readonly from?: string;
 }
 
 export interface TxnRequest {
@@ -119,9 +121,13 @@ export class Kv {
     );
   }
 
-  async #morePages(spec: RangeSpec, start: readonly IKeyValue[], revision: string): Promise<readonly KeyValue[]> {
+  async #morePages(
+    spec: RangeSpec,
+    start: readonly IKeyValue[],
+    revision: string,
+  ): Promise<readonly KeyValue[]> {
     const all = start.map(keyValue);
-    for (let more = true; more && all.length < (spec.limit ?? Infinity); ) {
+    for (let more = true; more && all.length < (spec.limit ?? Infinity);) {
       const last = bytes(all.at(-1)?.key ?? '');
       const rest = spec.limit === undefined ? PAGE : Math.min(PAGE, spec.limit - all.length);
       const request: IRangeRequest = {
@@ -147,11 +153,16 @@ export class Kv {
       success: request.success.map(toRequest),
       failure: request.failure.map(toRequest),
     };
-    const { value, repeated } = await this.#translated((channel, options) => channel.kv.txn(raw, options), true);
+    const { value, repeated } = await this.#translated(
+      (channel, options) => channel.kv.txn(raw, options),
+      true,
+    );
     return {
       succeeded: value.succeeded,
       revision: value.header.revision,
-      read: value.responses.map((response: IResponseOp) => (response.response_range?.kvs ?? []).map(keyValue)),
+      read: value.responses.map((response: IResponseOp) =>
+        (response.response_range?.kvs ?? []).map(keyValue),
+      ),
       repeated,
     };
   }
@@ -215,7 +226,7 @@ export class Kv {
   ): Promise<{ readonly value: T; readonly repeated: boolean }> {
     const end = performance.now() + totalMs;
     let freshToken = false;
-    for (let failures = 0; ; ) {
+    for (let failures = 0; ;) {
       const attemptMs = Math.min(this.#options.attemptMs, end - performance.now());
       const endpoint = this.#current;
       try {
@@ -232,7 +243,8 @@ export class Kv {
         failures += 1;
         if (this.#current === endpoint) this.#current = (endpoint + 1) % this.endpoints.length;
         const pause = backoffMs(failures, this.endpoints.length);
-        if (performance.now() + pause >= end) throw unreachable(this.endpoints, error, mutates && this.#answered);
+        if (performance.now() + pause >= end)
+          throw unreachable(this.endpoints, error, mutates && this.#answered);
         if (pause > 0) await delay(pause);
       }
     }
@@ -241,8 +253,8 @@ export class Kv {
   async #attempt<T>(run: (channel: Etcd3, options: CallOptions) => Promise<T>, ms: number): Promise<T> {
     const channel = this.#channel();
     const deadline = Date.now() + ms;
-    if (this.#options.user === null) return run(channel, { deadline });
-    this.#token ??= this.#authenticate(channel, this.#options.user, deadline);
+    if (this.#options.auth === null) return run(channel, { deadline });
+    this.#token ??= this.#authenticate(channel, this.#options.auth, deadline);
     return run(channel, { deadline, interceptors: [withToken(await this.#token)] });
   }
 
@@ -256,7 +268,7 @@ export class Kv {
   async #authenticate(channel: Etcd3, user: EtcdUser, deadline: number): Promise<string> {
     try {
       const answer = await channel.auth.authenticate(
-        { name: user.name, password: user.password.reveal() },
+        { name: user.user, password: user.password.reveal() },
         { deadline },
       );
       return answer.token;
@@ -268,7 +280,7 @@ export class Kv {
 
   /** A token that expired says so; one from before a change of etcd's users is an invalid argument. */
   #wantsToken(error: unknown): boolean {
-    return this.#options.user !== null && (kvFailure(error) === 'token' || kvFailure(error) === 'refused');
+    return this.#options.auth !== null && (kvFailure(error) === 'token' || kvFailure(error) === 'refused');
   }
 }
 
@@ -281,7 +293,7 @@ function backoffMs(failures: number, endpoints: number): number {
 
 function rangeRequest(spec: RangeSpec): IRangeRequest {
   return {
-    key: bytes(spec.key),
+    key: bytes(spec.from ?? spec.key),
     limit: Math.min(PAGE, spec.limit ?? PAGE),
     ...(spec.prefix === true ? { range_end: prefixEnd(spec.key) } : {}),
     ...(spec.keysOnly === true ? { keys_only: true } : {}),

@@ -28,12 +28,16 @@ export function describeHolder(found: KeyValue): string {
   return `${who} from ${from.host} (pid ${from.pid}) since ${since} for \`${command}\` (task ${task})`;
 }
 
+/** What stands for the boot where a system does not tell it: two of these are not the same boot. */
+const NO_BOOT_ID: ReadonlySet<string> = new Set(['', 'unknown']);
+
 /**
  * Whether the process that holds a lock ran on this machine, since its last boot, and is no more. False
  * wherever that is not certain: a pid that was given to another process keeps the lock until its lease ends.
  */
 export function isDead(holder: RunOrigin, here: RunOrigin): boolean {
-  if (holder.host !== here.host || holder.boot_id !== here.boot_id || here.boot_id === '') return false;
+  if (holder.host !== here.host || holder.boot_id !== here.boot_id || NO_BOOT_ID.has(here.boot_id))
+    return false;
   if (holder.pid === here.pid) return false;
   try {
     process.kill(holder.pid, 0);

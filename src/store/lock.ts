@@ -176,7 +176,8 @@ export class DatabaseLock {
   /** Best effort: after a refusal the error that is told is that one. */
   async #undo(done: readonly Write[], revisions: ReadonlyMap<string, string>): Promise<void> {
     const made = done.flatMap((write): Write[] => {
-      const modRevision = write.kind === 'put' && write.expect === 'absent' ? revisions.get(write.key) : undefined;
+      const modRevision =
+        write.kind === 'put' && write.expect === 'absent' ? revisions.get(write.key) : undefined;
       return write.kind !== 'put' || modRevision === undefined
         ? []
         : [{ kind: 'delete', key: write.key, expect: { modRevision } }];

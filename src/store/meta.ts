@@ -43,7 +43,11 @@ export async function prepareToChange(kv: Kv, keys: Keys, keyFile: string): Prom
   const meta = await readMeta(kv, keys);
   if (meta !== null) return { meta, key: await matchingKey(meta, keyFile) };
   const key = (await readSealingKey(keyFile)) ?? (await createSealingKey(keyFile));
-  const made: MetaRecord = { format: FORMAT, store_id: randomUUID(), sealing_key_fingerprint: key.fingerprint };
+  const made: MetaRecord = {
+    format: FORMAT,
+    store_id: randomUUID(),
+    sealing_key_fingerprint: key.fingerprint,
+  };
   try {
     await commitUnlocked(kv, keys, [putRecord(keys.meta(), made, 'absent')]);
     return { meta: made, key };
@@ -64,9 +68,13 @@ export async function storeKey(kv: Kv, keys: Keys, keyFile: string): Promise<Sea
 
 async function matchingKey(meta: MetaRecord, keyFile: string): Promise<SealingKey> {
   if (meta.format > FORMAT) {
-    throw new PgctlError('store_newer', `this store has format ${meta.format}; this pgctl writes format ${FORMAT}`, {
-      hint: 'Upgrade pgctl. Nothing was changed.',
-    });
+    throw new PgctlError(
+      'store_newer',
+      `this store has format ${meta.format}; this pgctl writes format ${FORMAT}`,
+      {
+        hint: 'Upgrade pgctl. Nothing was changed.',
+      },
+    );
   }
   const key = await readSealingKey(keyFile);
   if (key === null) {
@@ -75,9 +83,13 @@ async function matchingKey(meta: MetaRecord, keyFile: string): Promise<SealingKe
     });
   }
   if (key.fingerprint !== meta.sealing_key_fingerprint) {
-    throw new PgctlError('secret_key', `${keyFile} is the key of another store (fingerprint ${key.fingerprint})`, {
-      hint: `This store's key has fingerprint ${meta.sealing_key_fingerprint}. Copy it from a machine that has used this store, and name it with PGCTL_SECRET_KEY_FILE if both are needed here.`,
-    });
+    throw new PgctlError(
+      'secret_key',
+      `${keyFile} is the key of another store (fingerprint ${key.fingerprint})`,
+      {
+        hint: `This store's key has fingerprint ${meta.sealing_key_fingerprint}. Copy it from a machine that has used this store, and name it with PGCTL_SECRET_KEY_FILE if both are needed here.`,
+      },
+    );
   }
   return key;
 }

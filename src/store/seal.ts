@@ -35,7 +35,11 @@ export class SealingKey {
   /** @param key 32 bytes */
   constructor(key: Buffer) {
     this.#key = key;
-    this.fingerprint = createHash('sha256').update('pgctl sealing key\0').update(key).digest('hex').slice(0, FINGERPRINT_HEX);
+    this.fingerprint = createHash('sha256')
+      .update('pgctl sealing key\0')
+      .update(key)
+      .digest('hex')
+      .slice(0, FINGERPRINT_HEX);
   }
 
   /** Seals a secret for one key of etcd: copied under another key it cannot be opened. */
@@ -59,9 +63,13 @@ export class SealingKey {
    */
   open(etcdKey: string, sealed: SealedRecord): Secret {
     if (sealed.key !== this.fingerprint) {
-      throw new PgctlError('secret_key', `${etcdKey} was sealed with another key (fingerprint ${sealed.key})`, {
-        hint: `The key here has fingerprint ${this.fingerprint}. Copy the right key file from where the secret was written.`,
-      });
+      throw new PgctlError(
+        'secret_key',
+        `${etcdKey} was sealed with another key (fingerprint ${sealed.key})`,
+        {
+          hint: `The key here has fingerprint ${this.fingerprint}. Copy the right key file from where the secret was written.`,
+        },
+      );
     }
     try {
       const nonce = Buffer.from(sealed.nonce, 'base64');
@@ -71,10 +79,14 @@ export class SealingKey {
       const data = Buffer.concat([decipher.update(Buffer.from(sealed.data, 'base64')), decipher.final()]);
       return new Secret(data.toString('utf8'));
     } catch (error) {
-      throw new PgctlError('store_corrupt', `${etcdKey} in etcd cannot be opened: it was changed, or belongs under another key`, {
-        hint: 'Restore it from a backup of etcd.',
-        cause: error,
-      });
+      throw new PgctlError(
+        'store_corrupt',
+        `${etcdKey} in etcd cannot be opened: it was changed, or belongs under another key`,
+        {
+          hint: 'Restore it from a backup of etcd.',
+          cause: error,
+        },
+      );
     }
   }
 }

@@ -52,7 +52,8 @@ export function opOf(write: Write): Op | null {
 
 /** Reads back what a write was about, to say why it was refused. */
 export function readBackOf(write: Write): Op {
-  if (write.kind === 'check_empty' || write.kind === 'delete_prefix') return { op: 'first', prefix: write.prefix };
+  if (write.kind === 'check_empty' || write.kind === 'delete_prefix')
+    return { op: 'first', prefix: write.prefix };
   return { op: 'get', key: write.key };
 }
 

@@ -8,15 +8,21 @@ import { summarize } from '../../src/plan/summary.ts';
 // limits, which leave a slow machine room and a quadratic step none: that would show as a ratio of 100.
 const SIZES = { small: 1_000, large: 10_000 } as const;
 const LIMITS = { seconds: 3, ratio: 12, megabytes: 500 } as const;
-const ROUNDS = { small: 15, large: 5 } as const;
+const ROUNDS = 9;
 const PER_NODE = 3;
 
 type Size = keyof typeof SIZES;
 
+/** As many instances, numbered from the first. */
+interface Fleet {
+  readonly first: number;
+  readonly size: number;
+}
+
 interface Case {
   readonly name: 'create' | 'no-op' | 'delete';
-  readonly current: (size: number) => StoredResource[];
-  readonly desired: (size: number) => Resource[];
+  readonly current: (fleet: Fleet) => StoredResource[];
+  readonly desired: (fleet: Fleet) => Resource[];
   readonly events: (resources: number) => number;
 }
 
@@ -33,14 +39,14 @@ interface Row {
 }
 
 /** Databases of one node with three instances each, as the planners build them. */
-function buildFleet(instances: number): Resource[] {
+function buildFleet({ first, size }: Fleet): Resource[] {
   const resources: Resource[] = [];
-  for (let first = 0; first < instances; first += PER_NODE) {
+  for (let start = 0; start < size; start += PER_NODE) {
     const hosts = Array.from(
-      { length: Math.min(PER_NODE, instances - first) },
-      (_, member) => first + member,
+      { length: Math.min(PER_NODE, size - start) },
+      (_, member) => first + start + member,
     );
-    resources.push(...buildNode(`db-${String(first / PER_NODE)}.n1`, hosts));
+    resources.push(...buildNode(`db-${first + start}.n1`, hosts));
   }
   return resources;
 }
@@ -120,26 +126,34 @@ function build(key: ResourceKey, executor: Executor, dependencies: readonly Reso
   };
 }
 
-function storedFleet(instances: number): StoredResource[] {
-  return buildFleet(instances).map((resource) => ({ ...resource, needs_recreate: false, error: null }));
+function storedFleet(fleet: Fleet): StoredResource[] {
+  return buildFleet(fleet).map((resource) => ({ ...resource, needs_recreate: false, error: null }));
 }
 
-/** Seconds of the fastest round: the others measure what else the machine was doing. */
+/**
+ * Seconds of one plan of the size, in the median round. A round plans the same number of instances at either size,
+ * each time other ones: ten plans of 1,000 or one of 10,000. So both miss the processor's caches and pay for their
+ * garbage alike, and what differs is the growth of the cost. A small plan repeated does neither.
+ */
 function measure(what: Case, size: Size): number {
-  const current = what.current(SIZES[size]);
-  const desired = [what.desired(SIZES[size])];
-  let best = Number.POSITIVE_INFINITY;
-  for (let round = 0; round < ROUNDS[size]; round += 1) {
+  const inputs = Array.from({ length: SIZES.large / SIZES[size] }, (_, index) => {
+    const first = index * SIZES[size];
+    const desired = [what.desired({ first, size: SIZES[size] })];
+    return { current: what.current({ first, size: SIZES[size] }), desired };
+  });
+  const rounds = Array.from({ length: ROUNDS }, () => {
     const start = performance.now();
-    const { plans } = planOperation({ current, desired });
-    best = Math.min(best, (performance.now() - start) / 1000);
-    const planned = Object.values(summarize(plans)).reduce((sum, count) => sum + count, 0);
-    const expected = what.events(Math.max(current.length, desired[0]?.length ?? 0));
-    if (planned !== expected) {
-      throw new Error(`${what.name}: ${String(planned)} events, not ${String(expected)}`);
-    }
-  }
-  return best;
+    const planned = inputs.map((input) => planOperation(input));
+    const seconds = (performance.now() - start) / 1000;
+    planned.forEach(({ plans }, index) => {
+      const input = inputs[index];
+      const count = Object.values(summarize(plans)).reduce((sum, events) => sum + events, 0);
+      const expected = what.events(Math.max(input?.current.length ?? 0, input?.desired[0]?.length ?? 0));
+      if (count !== expected) throw new Error(`${what.name}: ${count} events, not ${expected}`);
+    });
+    return seconds / inputs.length;
+  });
+  return rounds.sort((a, b) => a - b)[Math.floor(ROUNDS / 2)] ?? Number.NaN;
 }
 
 function findExcesses(rows: readonly Row[], megabytes: number): string[] {
@@ -181,7 +195,7 @@ function main(): void {
     return { name: what.name, seconds, ratio: seconds.large / seconds.small };
   });
   const megabytes = process.resourceUsage().maxRSS / 1024;
-  const resources = buildFleet(SIZES.large).length.toLocaleString('en-US');
+  const resources = buildFleet({ first: 0, size: SIZES.large }).length.toLocaleString('en-US');
   const excesses = findExcesses(rows, megabytes);
   process.stdout.write(`${renderTable(rows, process.argv.includes('--markdown'))}\n\n`);
   process.stdout.write(

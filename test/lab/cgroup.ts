@@ -9,7 +9,7 @@ import { until } from './command.ts';
  */
 
 /** Where this machine has control groups: version 2, and systemd's tree of version 1 where both exist. */
-function hierarchies(): string[] {
+function hierarchies(): [string, ...string[]] {
   const lines = readFileSync('/proc/self/mounts', 'utf8').split('\n');
   const found: string[] = [];
   for (const line of lines) {
@@ -18,13 +18,15 @@ function hierarchies(): string[] {
     if (type === 'cgroup2') found.unshift(path);
     else if (type === 'cgroup' && options?.split(',').includes('name=systemd')) found.push(path);
   }
-  if (found.length === 0) throw new Error('lab: this machine has no control groups');
-  return found;
+  const [first, ...rest] = found;
+  if (first === undefined) throw new Error('lab: this machine has no control groups');
+  return [first, ...rest];
 }
 
 /** Creates a group in every hierarchy and returns its directories, version 2 first. */
-export async function makeCgroup(name: string): Promise<string[]> {
-  const directories = hierarchies().map((hierarchy) => join(hierarchy, name));
+export async function makeCgroup(name: string): Promise<[string, ...string[]]> {
+  const [first, ...rest] = hierarchies();
+  const directories: [string, ...string[]] = [join(first, name), ...rest.map((path) => join(path, name))];
   for (const directory of directories) await mkdir(directory, { recursive: true });
   return directories;
 }

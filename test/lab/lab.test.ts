@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { execa } from 'execa';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { startLab, type Lab } from './lab.ts';
 
 let lab: Lab;
@@ -184,37 +184,53 @@ describe('a fault', () => {
   });
 });
 
-/** Everything of labs on this machine that outlives a process: named after what it is. */
-async function leftovers(): Promise<string[]> {
-  const { stdout: links } = await execa('ip', ['-o', 'link'], {
+/** What outlives a process, or should not, of the lab with a network and scratch directories of a process. */
+async function leftovers(address: string, pid: number | undefined): Promise<string[]> {
+  const network = address.split('.').slice(0, 3).join('.');
+  const number = network.split('.')[2];
+  const ofLab = new RegExp(`pglab${number}\\b|pglab${number}h|pgctl-lab-${number}\\b|${network}\\.|/${pid}-`);
+  const { stdout: links } = await execa('ip', ['-o', 'address'], {
     env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
   });
-  const found = links.split('\n').filter((line) => line.includes('pglab'));
-  for (const path of [
-    '/run/netns',
-    '/run/systemd/nspawn/propagate',
-    '/run/pgctl-lab',
-    '/sys/fs/cgroup',
-    '/sys/fs/cgroup/unified',
-    '/sys/fs/cgroup/systemd',
-  ]) {
-    for (const name of await readdir(path).catch(() => [])) {
-      if (/^(pglab|pgctl-lab|\d+$)/.test(name)) found.push(`${path}/${name}`);
-    }
+  const found = `${links}\n${await readFile('/proc/mounts', 'utf8')}`.split('\n');
+  const cgroups = ['/sys/fs/cgroup', '/sys/fs/cgroup/unified', '/sys/fs/cgroup/systemd'];
+  for (const path of ['/run/netns', '/run/systemd/nspawn/propagate', '/var/tmp/pgctl-lab-0', ...cgroups]) {
+    found.push(...(await readdir(path).catch(() => [])).map((name) => `${path}/${name}`));
   }
-  found.push(
-    ...(await readFile('/proc/mounts', 'utf8')).split('\n').filter((line) => line.includes('pgctl-lab-')),
-  );
-  const { stdout: processes } = await execa('ps', ['-eo', 'args']);
-  found.push(...processes.split('\n').filter((line) => /pglab\d|pgctl-lab-\d/.test(line)));
-  return found;
+  const claims = (await readdir('/run/pgctl-lab')).filter((name) => name === number);
+  return [...found.filter((line) => ofLab.test(line)), ...claims, ...(await processesOf(network))];
+}
+
+async function processesOf(network: string): Promise<string[]> {
+  const { stdout } = await execa('ps', ['-eo', 'args']);
+  const ofLab = new RegExp(`pglab${network.split('.')[2]}-|${network}\\.`);
+  return stdout.split('\n').filter((line) => ofLab.test(line));
 }
 
 describe('the end of a lab', () => {
   test('leaves nothing behind', async () => {
-    const others = (await leftovers()).filter((name) => !name.includes(lab.dir));
-    expect(others.length).toBeGreaterThan(0);
+    const { address } = lab.host('host-1');
+    expect((await leftovers(address, process.pid)).length).toBeGreaterThan(10);
     await lab.stop();
-    expect(await leftovers()).toEqual([]);
+    expect(await leftovers(address, process.pid)).toEqual([]);
+  });
+
+  test('leaves nothing running when its process is killed, and the next lab removes the rest', async () => {
+    const module = new URL('lab.ts', import.meta.url).href;
+    const program = `import { startLab } from '${module}';
+      const lab = await startLab({ hosts: 1 });
+      process.stdout.write(lab.host('host-1').address);
+      process.kill(process.pid, 'SIGKILL');`;
+    const child = execa(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', program], {
+      reject: false,
+    });
+    const { stdout: address, signal, stderr } = await child;
+    expect({ signal, stderr }).toEqual({ signal: 'SIGKILL', stderr: '' });
+    const network = address.slice(0, address.lastIndexOf('.'));
+    await vi.waitFor(async () => expect(await processesOf(network)).toEqual([]), 5_000);
+    expect(await leftovers(address, child.pid)).not.toEqual([]);
+    const next = await startLab({ hosts: 0 });
+    await next.stop();
+    expect(await leftovers(address, child.pid)).toEqual([]);
   });
 });

@@ -1,22 +1,15 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { killCgroup, removeCgroup } from './cgroup.ts';
 import { command } from './command.ts';
 import { startEtcd, type LabEtcd } from './etcd.ts';
-import { forgetContainers, makeHost, type LabHost } from './host.ts';
-import { freeNumbers, makeNetwork, namespacesOf, removeNetwork } from './network.ts';
-import {
-  claimNumber,
-  makeScratch,
-  releaseNumber,
-  removeScratch,
-  sweepScratch,
-  takeOverDead,
-} from './owner.ts';
+import { claimGround } from './ground.ts';
+import { makeHost, type LabHost } from './host.ts';
+import { makeNetwork } from './network.ts';
 
 export { startEtcd, type LabEtcd, type LabEtcdMember } from './etcd.ts';
-export type { HostResult, LabHost } from './host.ts';
+export type { HostResult, RunOptions } from './container.ts';
+export type { LabHost } from './host.ts';
 
 export interface LabOptions {
   /** How many hosts: host-1, host-2, … */
@@ -40,24 +33,23 @@ export interface Lab {
   stop(): Promise<void>;
 }
 
-const ROOT_SCRIPT = fileURLToPath(new URL('root', import.meta.url));
+/** Builds the root file system of a kind of machine, unless it is there, and returns its path. */
+export function rootOf(kind: 'trixie' | 'bookworm' | 'fresh'): Promise<string> {
+  return command(fileURLToPath(new URL('root', import.meta.url)), [kind]);
+}
 
 /**
  * Starts a lab; resolves when every host has booted and etcd is ready, after some seconds. The first one
  * on a machine builds the root file system, some two minutes. Needs root and what ./install installs.
  */
 export async function startLab(options: LabOptions): Promise<Lab> {
-  if (process.getuid?.() !== 0) throw new Error('lab: real hosts need the root user');
-  await sweep();
-  const lower = await command(ROOT_SCRIPT, [options.release ?? 'trixie']);
-  const number = await claimNumber(await freeNumbers());
-  const dir = await makeScratch();
+  const lower = await rootOf(options.release ?? 'trixie');
+  const ground = await claimGround();
+  const { dir } = ground;
   let etcd: LabEtcd | undefined;
   const stop = async (): Promise<void> => {
     await etcd?.stop();
-    await removeLab(number);
-    await removeScratch(dir);
-    await releaseNumber(number);
+    await ground.clear();
   };
   try {
     const identityFile = join(dir, 'identity');
@@ -65,33 +57,26 @@ export async function startLab(options: LabOptions): Promise<Lab> {
     const authorizedKey = await readFile(`${identityFile}.pub`, 'utf8');
 
     const ids = Array.from({ length: options.hosts }, (_, index) => `host-${index + 1}`);
-    const network = await makeNetwork(number, ids);
+    const network = await makeNetwork(ground.number, ids);
     const startHost = async (id: string, index: number): Promise<LabHost> => {
       const own = network.hosts[index];
       if (own === undefined) throw new Error(`lab: no network for ${id}`);
-      const cgroup = `${cgroupOf(number)}/${id}`;
-      const host = await makeHost({
-        id,
-        network: own,
-        cgroup,
-        lower,
-        directory: join(dir, id),
-        authorizedKey,
-      });
+      const [cgroup, directory] = [`${ground.cgroup}/${id}`, join(dir, id)];
+      const host = await makeHost({ id, network: own, cgroup, lower, directory, authorizedKey });
       await host.boot();
       return host;
     };
     // All are awaited, also when one fails: what is cleaned up must not go on being made.
-    const [started, ...hosts] = await Promise.allSettled([
+    const [started, ...booted] = await Promise.allSettled([
       startEtcd({ members: options.etcdMembers ?? 1, address: network.address }),
       ...ids.map(startHost),
     ]);
     if (started.status === 'fulfilled') etcd = started.value;
-    const running = hosts.map(valueOf);
+    const hosts = booted.map(valueOf);
     return {
-      hosts: running,
+      hosts,
       host(id) {
-        const found = running.find((host) => host.id === id);
+        const found = hosts.find((host) => host.id === id);
         if (found === undefined) throw new Error(`lab: no ${id}`);
         return found;
       },
@@ -109,24 +94,4 @@ export async function startLab(options: LabOptions): Promise<Lab> {
 function valueOf<T>(result: PromiseSettledResult<T>): T {
   if (result.status === 'rejected') throw result.reason;
   return result.value;
-}
-
-const cgroupOf = (number: number): string => `pgctl-lab-${number}`;
-
-/** Removes what labs left behind whose process was killed. */
-async function sweep(): Promise<void> {
-  for (const number of await takeOverDead()) {
-    await removeLab(number);
-    await releaseNumber(number);
-  }
-  await sweepScratch();
-}
-
-/** Ends and removes all of a lab but its directory, by its number alone. */
-async function removeLab(number: number): Promise<void> {
-  const group = cgroupOf(number);
-  await killCgroup(group);
-  await removeCgroup(group);
-  await forgetContainers(namespacesOf(number));
-  await removeNetwork(number);
 }

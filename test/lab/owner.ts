@@ -57,8 +57,19 @@ export async function removeScratch(directory: string): Promise<void> {
 export async function sweepScratch(): Promise<void> {
   for (const name of await readdir(SCRATCH).catch(() => [])) {
     const owner = OWNER.exec(name)?.[0];
-    if (owner !== undefined && !isAlive(owner)) await removeScratch(join(SCRATCH, name));
+    if (owner === undefined || isAlive(owner)) continue;
+    // Of several processes that sweep at once, one succeeds in renaming it.
+    const mine = join(SCRATCH, `${self()}-of-${name}`);
+    const won = await succeeds(rename(join(SCRATCH, name), mine));
+    if (won) await removeScratch(mine);
   }
+}
+
+function succeeds(operation: Promise<unknown>): Promise<boolean> {
+  return operation.then(
+    () => true,
+    () => false,
+  );
 }
 
 /** One directory per lab, named by its number, with one empty file, named by its owner. */
@@ -103,10 +114,7 @@ export async function takeOverDead(): Promise<number[]> {
     const directory = join(CLAIMS, name);
     const owner = (await readdir(directory).catch(() => [])).find((file) => OWNER.test(file));
     if (owner === undefined || isAlive(owner)) continue;
-    const won = await rename(join(directory, owner), join(directory, self())).then(
-      () => true,
-      () => false,
-    );
+    const won = await succeeds(rename(join(directory, owner), join(directory, self())));
     if (!won) continue;
     if (/^\d+$/.test(name)) taken.push(Number(name));
     else await rm(directory, { recursive: true, force: true });

@@ -1,0 +1,30 @@
+import { EXIT, PgctlError } from '../../src/errors.ts';
+import { creation } from '../../src/executor/create.ts';
+import { deletion } from '../../src/executor/delete.ts';
+import type { CommandModule } from '../shared/command.ts';
+import { requireDatabaseDocument } from '../shared/fleet.ts';
+import { showRehearsal } from '../shared/operations.ts';
+import { addSpecOptions, givenSpec, type SpecFlags } from '../shared/spec-input.ts';
+
+export const command: CommandModule = {
+  configure(command) {
+    addSpecOptions(command);
+    command
+      .option('--delete <database>', 'plan the delete of this database')
+      .option('--detailed-exitcode', 'end with 2 where there are changes')
+      .addHelpText('after', '\nExamples:\n  pgctl db plan -f shop.yaml\n  pgctl db plan --delete shop');
+  },
+  async run(app, [id], options) {
+    const doomed = options.delete as string | undefined;
+    if (doomed !== undefined && (id !== undefined || options.file !== undefined)) {
+      throw new PgctlError('usage', '--delete and a spec exclude each other');
+    }
+    if (doomed !== undefined) await requireDatabaseDocument(app, doomed);
+    const request =
+      doomed === undefined
+        ? creation(await givenSpec(app, id, options as SpecFlags))
+        : deletion(doomed);
+    const { changes } = await showRehearsal(app, request);
+    return changes && options.detailedExitcode === true ? EXIT.changes : EXIT.ok;
+  },
+};

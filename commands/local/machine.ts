@@ -1,0 +1,61 @@
+import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { outputsOf, runOnHost } from '../../src/executor/on-host.ts';
+import type { HostRecord } from '../../src/records/types.ts';
+import type { LocalEtcd } from '../../src/steps/local-etcd.ts';
+import type { ScriptStep } from '../../src/steps/step.ts';
+import type { App } from '../shared/app.ts';
+import { localEtcdFile, stateDir } from '../shared/paths.ts';
+
+/** What `local up` wrote down. */
+export interface LocalState extends LocalEtcd {
+  readonly endpoint: string;
+}
+
+export const etcdDir = (app: App): string => join(dirname(localEtcdFile(app.env)), 'etcd');
+
+/** What `local up` started earlier; null where it never ran. */
+export async function readLocalState(app: App): Promise<LocalState | null> {
+  const text = await readFile(localEtcdFile(app.env), 'utf8').catch(() => null);
+  return text === null ? null : (JSON.parse(text) as LocalState);
+}
+
+/**
+ * Where local hosts keep their instances. As root they run as postgres, which may not enter root's home;
+ * otherwise as the user.
+ */
+export function localBaseDir(app: App): string {
+  return process.getuid?.() === 0 ? '/var/lib/pgctl/local' : join(stateDir(app.env), 'local', 'hosts');
+}
+
+/** This machine as a host, before it is one: for steps of `local` itself. */
+export function thisMachine(app: App, id = 'local'): HostRecord {
+  const now = app.now();
+  return {
+    host_id: id,
+    address: 'local',
+    advertise: null,
+    ssh: { user: null, port: null, identity_file: null },
+    host_keys: [],
+    service_manager: 'process',
+    base_dir: join(localBaseDir(app), id),
+    host_endpoints: null,
+    labels: {},
+    facts: null,
+    created_at: now,
+    updated_at: now,
+  };
+}
+
+/** Runs steps on this machine; throws where one fails. Returns what the last one printed. */
+export async function runHere(app: App, steps: readonly ScriptStep[], host: HostRecord = thisMachine(app)): Promise<string> {
+  const result = await runOnHost({
+    transport: await app.transport(),
+    host,
+    steps,
+    fence: null,
+    limitMs: 120_000,
+    signal: null,
+  });
+  return outputsOf(result).at(-1)?.stdout.trim() ?? '';
+}

@@ -1,0 +1,100 @@
+import { Command, CommanderError } from 'commander';
+import { EXIT, type ExitCode, PgctlError, toPgctlError } from '../src/errors.ts';
+import { VERSION } from '../src/version.ts';
+import { COMMANDS } from './registry.ts';
+import type { Io } from './shared/app.ts';
+import { addGlobalOptions, takesValue } from './shared/globals.ts';
+
+/** The first two words that are neither options nor values of global ones: the noun and the verb. */
+function wordsOf(argv: readonly string[]): [string | undefined, string | undefined] {
+  const words: string[] = [];
+  for (let i = 0; i < argv.length && words.length < 2; i++) {
+    const word = argv[i] ?? '';
+    if (word === '--') break;
+    if (takesValue(word)) i++;
+    else if (!word.startsWith('-')) words.push(word);
+  }
+  return [words[0], words[1]];
+}
+
+/**
+ * Runs one command line and returns its exit code. Nothing is printed but through `io`; nothing is thrown.
+ *
+ * @param argv The arguments after the program's name.
+ */
+export async function main(argv: readonly string[], io: Io): Promise<ExitCode> {
+  const program = new Command('pgctl');
+  let text = '';
+  program
+    .description('Runs highly available PostgreSQL on your own Linux hosts.')
+    .version(VERSION, '-V, --version', 'print the version')
+    .showSuggestionAfterError(true)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (out) => io.stdout.write(out),
+      writeErr: (out) => {
+        text += out;
+      },
+    });
+  addGlobalOptions(program);
+
+  const [noun, verb] = wordsOf(argv);
+  const run = await declareCommands(program, { noun, verb });
+  try {
+    await program.parseAsync(argv as string[], { from: 'user' });
+    return await run(io, program);
+  } catch (thrown) {
+    if (thrown instanceof CommanderError) {
+      if (thrown.exitCode === 0) return EXIT.ok;
+      return fail(io, program, usageError(thrown, text));
+    }
+    return fail(io, program, toPgctlError(thrown));
+  }
+}
+
+/** What commander says is wrong, in the words of an error of pgctl. */
+function usageError(error: CommanderError, text: string): PgctlError {
+  if (error.code === 'commander.help') {
+    return new PgctlError('usage', 'no command is given', { details: text.trimEnd().split('\n') });
+  }
+  const [first = '', ...more] = text.trim().replace(/^error: /, '').split('\n');
+  const suggestion = more.join(' ').trim().replace(/^\((.*)\)$/, '$1');
+  return new PgctlError('usage', first, { hint: suggestion || 'See `pgctl --help`.' });
+}
+
+async function fail(io: Io, program: Command, error: PgctlError): Promise<ExitCode> {
+  const { openErrorUi } = await import('./shared/app.ts');
+  openErrorUi(io, program.opts()).error(error);
+  return error.exitCode;
+}
+
+type Run = (io: Io, program: Command) => Promise<ExitCode>;
+
+/** Declares all commands; only the one that is asked for is loaded, and its options are known. */
+async function declareCommands(
+  program: Command,
+  asked: { readonly noun: string | undefined; readonly verb: string | undefined },
+): Promise<Run> {
+  let run: Run = () => Promise.resolve(EXIT.ok);
+  for (const [noun, group] of Object.entries(COMMANDS)) {
+    const parent = program.command(noun).description(group.summary);
+    for (const [verb, entry] of Object.entries(group.verbs)) {
+      const command = parent.command(verb).description(entry.summary);
+      if (noun !== asked.noun || verb !== asked.verb) continue;
+      const { command: module } = await entry.load();
+      module.configure(command);
+      command.allowExcessArguments(false).action(() => {
+        run = async (io, root) => {
+          const { App } = await import('./shared/app.ts');
+          const app = new App(io, root.opts());
+          try {
+            return (await module.run(app, command.args, command.opts())) ?? EXIT.ok;
+          } finally {
+            await app.close();
+          }
+        };
+      });
+    }
+  }
+  return run === undefined ? run : (io, root) => run(io, root);
+}

@@ -1,0 +1,65 @@
+import type { CommandModule } from './shared/command.ts';
+
+/** One verb: its sentence for `--help`, and where the rest of it is. It is loaded only when it runs. */
+export interface CommandEntry {
+  readonly summary: string;
+  readonly load: () => Promise<{ readonly command: CommandModule }>;
+}
+
+interface CommandGroup {
+  readonly summary: string;
+  readonly verbs: Readonly<Record<string, CommandEntry>>;
+}
+
+/** Every command there is, by noun and verb. */
+export const COMMANDS: Readonly<Record<string, CommandGroup>> = {
+  db: {
+    summary: 'databases: create, plan, look at, delete',
+    verbs: {
+      create: { summary: 'create a database from a spec', load: () => import('./db/create.ts') },
+      plan: { summary: 'show what creating, changing or deleting would do', load: () => import('./db/plan.ts') },
+      get: { summary: 'show a database and its instances', load: () => import('./db/get.ts') },
+      list: { summary: 'list databases', load: () => import('./db/list.ts') },
+      delete: { summary: 'delete a database and its data', load: () => import('./db/delete.ts') },
+    },
+  },
+  instance: {
+    summary: 'Postgres servers of a database',
+    verbs: {
+      list: { summary: 'list instances', load: () => import('./instance/list.ts') },
+      get: { summary: 'show an instance', load: () => import('./instance/get.ts') },
+    },
+  },
+  host: {
+    summary: 'machines that databases run on',
+    verbs: {
+      add: { summary: 'register a host', load: () => import('./host/add.ts') },
+      list: { summary: 'list hosts', load: () => import('./host/list.ts') },
+      get: { summary: 'show a host', load: () => import('./host/get.ts') },
+      check: { summary: 'look at a host and update what is known of it', load: () => import('./host/check.ts') },
+    },
+  },
+  task: {
+    summary: 'runs of operations',
+    verbs: {
+      list: { summary: 'list tasks', load: () => import('./task/list.ts') },
+      get: { summary: 'show a task', load: () => import('./task/get.ts') },
+      logs: { summary: 'show what a task did', load: () => import('./task/logs.ts') },
+    },
+  },
+  spec: {
+    summary: 'specs of databases',
+    verbs: {
+      validate: { summary: 'check a spec without etcd', load: () => import('./spec/validate.ts') },
+      schema: { summary: 'print the JSON Schema of specs, for editors', load: () => import('./spec/schema.ts') },
+    },
+  },
+  local: {
+    summary: 'everything on this machine, to try things out',
+    verbs: {
+      up: { summary: "start pgctl's own etcd and register local hosts", load: () => import('./local/up.ts') },
+      down: { summary: 'stop it again', load: () => import('./local/down.ts') },
+      status: { summary: 'show what runs', load: () => import('./local/status.ts') },
+    },
+  },
+};

@@ -1,0 +1,112 @@
+import { mkdtemp, readFile } from 'node:fs/promises';
+import { hostname, tmpdir, userInfo } from 'node:os';
+import { join } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
+import type { OptionValues } from 'commander';
+import { toPgctlError } from '../../src/errors.ts';
+import type { RunOrigin } from '../../src/records/types.ts';
+import type { Store } from '../../src/store/store.ts';
+import type { Transport } from '../../src/transport/transport.ts';
+import { openUi, type Ui } from '../../src/ui/output.ts';
+import { type EtcdConnection, etcdConnection, type Globals, outputFormat, readGlobals } from './globals.ts';
+import type { Environment } from './paths.ts';
+
+/** The process's surroundings, given in so that tests can drive commands in their own. */
+export interface Io {
+  readonly env: Environment;
+  readonly stdin: Readable & { readonly isTTY?: boolean };
+  readonly stdout: Writable & { readonly isTTY?: boolean };
+  readonly stderr: Writable & { readonly isTTY?: boolean };
+}
+
+/** What every command works with. etcd and the hosts are reached for only when a command asks for them. */
+export class App {
+  readonly io: Io;
+  readonly globals: Globals;
+  readonly ui: Ui;
+  readonly #options: OptionValues;
+  #store: Promise<Store> | null = null;
+  #transport: Promise<Transport> | null = null;
+  #connection: Promise<EtcdConnection> | null = null;
+
+  constructor(io: Io, options: OptionValues) {
+    this.io = io;
+    this.#options = options;
+    this.globals = readGlobals(options, io.env);
+    const { output, color, quiet, verbosity, input } = this.globals;
+    this.ui = openUi({ ...io, format: output, color, quiet, verbosity, input });
+  }
+
+  get env(): Environment {
+    return this.io.env;
+  }
+
+  /** The time, for records. */
+  now(): string {
+    return new Date().toISOString();
+  }
+
+  /** How etcd is reached. */
+  connection(): Promise<EtcdConnection> {
+    this.#connection ??= etcdConnection(this.#options, this.io.env);
+    return this.#connection;
+  }
+
+  store(): Promise<Store> {
+    this.#store ??= this.#openStore();
+    return this.#store;
+  }
+
+  async #openStore(): Promise<Store> {
+    const connection = await this.connection();
+    // etcd3 takes a third of a second to load, so only commands that need it do.
+    const { openStore } = await import('../../src/store/store.ts');
+    return openStore({ ...connection, prefix: this.globals.prefix, env: this.io.env });
+  }
+
+  transport(): Promise<Transport> {
+    this.#transport ??= this.#openTransport();
+    return this.#transport;
+  }
+
+  async #openTransport(): Promise<Transport> {
+    const { openTransport } = await import('../../src/transport/transport.ts');
+    return openTransport({
+      program: this.io.env.PGCTL_SSH ?? 'ssh',
+      // Short: a socket's path holds 107 bytes, and ssh puts 17 behind it while it makes one.
+      runDir: await mkdtemp(join(tmpdir(), 'pgctl-')),
+      connectTimeoutMs: this.globals.connectTimeoutMs,
+      parallel: this.globals.parallel,
+    });
+  }
+
+  /** Who runs this command, for locks and tasks. */
+  who(): string {
+    return this.io.env.SUDO_USER ?? this.io.env.USER ?? userInfo().username;
+  }
+
+  async origin(): Promise<RunOrigin> {
+    const bootId = await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => 'unknown');
+    return { host: hostname(), boot_id: bootId.trim(), pid: process.pid };
+  }
+
+  /** Closes what was opened. Whatever goes wrong here does not matter any more. */
+  async close(): Promise<void> {
+    const [store, transport] = await Promise.allSettled([this.#store, this.#transport]);
+    if (transport.status === 'fulfilled') await transport.value?.close().catch(() => undefined);
+    if (store.status === 'fulfilled') await store.value?.close();
+    this.ui.close();
+  }
+}
+
+/** A Ui for an error that came before the options could be read in full. */
+export function openErrorUi(io: Io, options: OptionValues): Ui {
+  let format: Globals['output'] = 'text';
+  try {
+    format = outputFormat(options, io.env);
+  } catch (thrown) {
+    // The format itself is what is wrong: that is told as text.
+    toPgctlError(thrown);
+  }
+  return openUi({ ...io, format, color: 'auto', quiet: false, verbosity: 0, input: false });
+}

@@ -1,0 +1,11 @@
+import type { Command } from 'commander';
+import type { ExitCode } from '../../src/errors.ts';
+import type { App } from './app.ts';
+
+/** What a command's file exports: what it takes, and what it does. */
+export interface CommandModule {
+  /** Declares arguments, options and an example. */
+  configure(command: Command): void;
+  /** Does it. Throws PgctlError; the exit code is 0 unless it returns another. */
+  run(app: App, args: readonly string[], options: Readonly<Record<string, unknown>>): Promise<ExitCode | void>;
+}

@@ -1,0 +1,45 @@
+import { PgctlError } from '../../src/errors.ts';
+import type { HostRecord, TaskRecord } from '../../src/records/types.ts';
+import { didYouMean } from '../../src/spec/nearest.ts';
+import type { CorruptValue, Stored } from '../../src/store/codec.ts';
+import type { Store } from '../../src/store/store.ts';
+import type { App } from './app.ts';
+
+/** What can be asked for by name, with the command that lists it. */
+const LIST_COMMANDS = {
+  host: 'pgctl host list',
+  database: 'pgctl db list',
+  instance: 'pgctl instance list',
+  task: 'pgctl task list',
+} as const;
+
+/** The error for a name that nothing has (exit 5), with the nearest that something has. */
+export function notFound(what: keyof typeof LIST_COMMANDS, name: string, known: readonly string[]): PgctlError {
+  const near = didYouMean(name, known).trim();
+  return new PgctlError('not_found', `there is no ${what} ${name}`, {
+    hint: [near, `See \`${LIST_COMMANDS[what]}\`.`].filter((part) => part !== '').join(' '),
+  });
+}
+
+export async function requireHost(store: Store, id: string): Promise<Stored<HostRecord>> {
+  const { items } = await store.hosts.list();
+  const found = items.find(({ value }) => value.host_id === id);
+  if (found === undefined) throw notFound('host', id, items.map(({ value }) => value.host_id));
+  return found;
+}
+
+/** How far back a near name of a task is looked for. */
+const RECENT_TASKS = 200;
+
+export async function requireTask(store: Store, id: string): Promise<Stored<TaskRecord>> {
+  const valid = /^[a-z0-9-]{1,36}$/.test(id);
+  const found = valid ? await store.tasks.get(id) : null;
+  if (found !== null) return found;
+  const { items } = await store.tasks.list(RECENT_TASKS);
+  throw notFound('task', id, items.map(({ value }) => value.task_id));
+}
+
+/** Tells of records that cannot be read; they do not keep the others from being shown. */
+export function warnCorrupt(app: App, corrupt: readonly CorruptValue[]): void {
+  for (const { key, problem } of corrupt) app.ui.warn(`the value at ${key} is not what pgctl wrote: ${problem}`);
+}

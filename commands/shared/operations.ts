@@ -1,0 +1,46 @@
+import { operate, type OperationRequest, type OperationTools, rehearse } from '../../src/executor/operation.ts';
+import { showPlan, showTaskResult } from '../../src/ui/views.ts';
+import type { App } from './app.ts';
+import { readDatabases } from './fleet.ts';
+import { taskDocument } from './task-document.ts';
+
+async function toolsOf(app: App): Promise<OperationTools> {
+  const [store, transport, { endpoints }, origin] = await Promise.all([
+    app.store(),
+    app.transport(),
+    app.connection(),
+    app.origin(),
+  ]);
+  return {
+    store,
+    transport,
+    endpoints,
+    report: (event) => app.ui.report(event),
+    now: () => new Date(),
+    who: app.who(),
+    origin,
+    lockWaitMs: app.globals.lockTimeoutMs,
+    limitMs: app.globals.timeoutMs,
+  };
+}
+
+/** Shows what an operation would do. */
+export async function showRehearsal(app: App, request: OperationRequest): Promise<{ readonly changes: boolean }> {
+  const document = await rehearse(await toolsOf(app), request);
+  app.ui.result(document, showPlan);
+  return { changes: document.plans.length > 0 };
+}
+
+/** Runs an operation and shows its outcome. */
+export async function runOperation(app: App, request: OperationRequest): Promise<void> {
+  const result = await operate(await toolsOf(app), request);
+  const database = (await readDatabases(app)).find(({ id }) => id === request.databaseId);
+  app.ui.result(
+    {
+      kind: 'TaskResult',
+      task: result.kind === 'completed' ? taskDocument(result.task) : null,
+      ...(database === undefined ? {} : { database }),
+    },
+    showTaskResult,
+  );
+}

@@ -1,0 +1,26 @@
+import { showTaskList } from '../../src/ui/views.ts';
+import type { CommandModule } from '../shared/command.ts';
+import { warnCorrupt } from '../shared/lookup.ts';
+import { taskDocument } from '../shared/task-document.ts';
+
+const DEFAULT_LIMIT = 50;
+
+export const command: CommandModule = {
+  configure: (command) =>
+    void command
+      .option('--database <database>', 'only tasks of this database')
+      .option('-n, --limit <n>', 'how many, newest first', String(DEFAULT_LIMIT))
+      .addHelpText('after', '\nExample:\n  pgctl task list --database shop'),
+  async run(app, _args, options) {
+    const store = await app.store();
+    const limit = Math.max(1, Number(options.limit) || DEFAULT_LIMIT);
+    const database = options.database as string | undefined;
+    const { items, corrupt } = await store.tasks.list(database === undefined ? limit : limit * 20);
+    warnCorrupt(app, corrupt);
+    const wanted = items.filter(({ value }) => database === undefined || value.databases.includes(database));
+    app.ui.result(
+      { kind: 'TaskList', items: wanted.slice(0, limit).map(({ value }) => taskDocument(value)) },
+      showTaskList,
+    );
+  },
+};

@@ -1,0 +1,191 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { createDatabase } from '../../plans/create-database.ts';
+import { verifierSecret } from '../../plans/desired-state.ts';
+import { instanceId, type PlacedInstance, placeInstances, portDomain } from '../../plans/placement.ts';
+import { PgctlError } from '../errors.ts';
+import { canonicalJson } from '../json.ts';
+import type { InstanceDraft } from '../records/planned.ts';
+import type { HostRecord } from '../records/types.ts';
+import { SYSTEM_SECRETS, type SystemSecret } from '../resources/patroni-config.ts';
+import { SALT_BYTES, scramMatches, scramVerifier, secretDigest } from '../scram.ts';
+import { Secret } from '../secret.ts';
+import { invalidSpec, locateIssues } from '../spec/issue.ts';
+import type { DatabaseSpec, SpecPositions, StoredSpec } from '../spec/types.ts';
+import { listeningPortsStep, readListeningPorts } from '../steps/host-facts.ts';
+import { hostsUnusable, type HostFinding } from './checks.ts';
+import { runOnHost } from './on-host.ts';
+import type { Intention, OperationRequest, OperationTools, View } from './operation.ts';
+
+export interface CreationInput {
+  readonly spec: DatabaseSpec;
+  readonly stored: StoredSpec;
+  readonly positions: SpecPositions;
+}
+
+const PASSWORD_BYTES = 24;
+
+/** Secrets that the database needs: what is stored, and what is new or differs. */
+interface Passwords {
+  readonly system: Readonly<Record<SystemSecret, string>>;
+  readonly verifiers: ReadonlyMap<string, string>;
+  readonly fresh: ReadonlyMap<string, Secret>;
+}
+
+/**
+ * The passwords of Patroni's accounts are random and made once. A user's verifier is made anew only where the
+ * stored one is not of the password in the spec, so that the same spec plans nothing.
+ */
+function passwordsFor(spec: DatabaseSpec, stored: ReadonlyMap<string, Secret>): Passwords {
+  const fresh = new Map<string, Secret>();
+  const digest = (name: string, make: () => Secret | null): string | null => {
+    const secret = stored.get(name) ?? make();
+    if (secret === null) return null;
+    if (!stored.has(name)) fresh.set(name, secret);
+    return secretDigest(secret);
+  };
+  const system = Object.fromEntries(
+    SYSTEM_SECRETS.map((name) => [name, digest(name, () => new Secret(randomBytes(PASSWORD_BYTES).toString('base64url')))]),
+  ) as Record<SystemSecret, string>;
+  const verifiers = new Map<string, string>();
+  for (const { username, password } of spec.database_users) {
+    const name = verifierSecret(username);
+    const known = stored.get(name);
+    if (password !== undefined && (known === undefined || !scramMatches(known, password))) {
+      const verifier = scramVerifier(password, randomBytes(SALT_BYTES));
+      fresh.set(name, verifier);
+      verifiers.set(username, secretDigest(verifier));
+    } else if (known !== undefined) {
+      verifiers.set(username, secretDigest(known));
+    }
+  }
+  return { system, verifiers, fresh };
+}
+
+/** Whether the spec that is stored says the same: what an interrupted create goes on from. */
+const sameSpec = (a: StoredSpec, b: StoredSpec): boolean => canonicalJson(a) === canonicalJson(b);
+
+/** Which ports are in use on the hosts that get an instance for the first time. */
+async function listeningOn(tools: OperationTools, hosts: readonly HostRecord[]): Promise<Map<string, Set<number>>> {
+  const unreachable: HostFinding[] = [];
+  const found = await Promise.all(
+    hosts.map(async (host): Promise<[string, Set<number>]> => {
+      const result = await runOnHost({
+        transport: tools.transport,
+        host,
+        steps: [listeningPortsStep],
+        fence: null,
+        limitMs: null,
+        signal: null,
+      });
+      const [output] = result.kind === 'ok' ? result.outputs : [];
+      if (output === undefined) {
+        const message = result.kind === 'ok' ? 'it said nothing' : result.error.replace(`${host.host_id}: `, '');
+        unreachable.push({ host: host.host_id, message });
+        return [host.host_id, new Set()];
+      }
+      return [host.host_id, readListeningPorts(output)];
+    }),
+  );
+  if (unreachable.length > 0) throw hostsUnusable([], unreachable);
+  return new Map(found);
+}
+
+function reservedPorts(view: View): Map<string, Map<number, string>> {
+  const reserved = new Map<string, Map<number, string>>();
+  for (const { value } of view.snapshot.ports) {
+    const ofHost = reserved.get(value.host) ?? new Map<number, string>();
+    reserved.set(value.host, ofHost.set(value.port, value.instance_id));
+  }
+  return reserved;
+}
+
+/** The instances of the spec with their places, or the error that says all that is in the way. */
+async function place(tools: OperationTools, view: View, input: CreationInput): Promise<readonly PlacedInstance[]> {
+  const { spec, positions } = input;
+  const instances = view.snapshot.instances.map(({ value }) => value);
+  const fresh = spec.nodes.flatMap((node) =>
+    node.host_ids
+      .filter((host) => !instances.some((i) => i.instance_id === instanceId(spec.id, node.name, host)))
+      .flatMap((host) => view.hosts.get(host) ?? []),
+  );
+  const request = { spec, hosts: view.hosts, instances, reserved: reservedPorts(view), endpoints: tools.endpoints };
+  // What the records alone can refuse is refused before any host is asked.
+  const first = placeInstances({ ...request, listening: new Map() });
+  if (!first.ok) throw refused(first, input);
+  if (fresh.length === 0) return first.instances;
+  const placed = placeInstances({ ...request, listening: await listeningOn(tools, fresh) });
+  if (!placed.ok) throw refused(placed, { spec, positions });
+  return placed.instances;
+}
+
+function refused(
+  problems: Extract<ReturnType<typeof placeInstances>, { ok: false }>,
+  { positions }: Pick<CreationInput, 'spec' | 'positions'>,
+): PgctlError {
+  if (problems.issues.length > 0) return invalidSpec(positions.file, locateIssues(positions, problems.issues));
+  return hostsUnusable(problems.findings);
+}
+
+/** Creating a database from a spec. What an earlier create of the same spec left unfinished is finished. */
+export function creation(input: CreationInput): OperationRequest {
+  const { spec, stored } = input;
+  return {
+    operation: 'create',
+    databaseId: spec.id,
+    command: `db create ${spec.id}`,
+    async decide(view, tools): Promise<Intention> {
+      const before = view.snapshot.database?.value;
+      if (before !== undefined && !sameSpec(before.spec, stored)) throw differs(spec.id);
+      const instances = await place(tools, view, input);
+      const passwords = passwordsFor(spec, view.secrets);
+      if (before?.state === 'available' && passwords.fresh.size > 0) throw differs(spec.id);
+      const uid = before?.uid ?? randomUUID();
+      const known = new Map(view.snapshot.instances.map(({ value }) => [value.instance_id, value]));
+      return {
+        desired: createDatabase({
+          spec,
+          uid,
+          instances,
+          prefix: tools.store.keys.prefix,
+          system_digests: passwords.system,
+          verifier_digests: passwords.verifiers,
+        }),
+        database: { state: 'creating', spec: stored, uid },
+        instances: instances.map((placed) => known.get(placed.instance_id) ?? draftOf(spec.id, placed)),
+        ports: newPorts(view, instances),
+        secrets: passwords.fresh,
+      };
+    },
+  };
+}
+
+function differs(id: string): PgctlError {
+  return new PgctlError('already_exists', `database ${id} exists already, with another spec`, {
+    hint: `See \`pgctl db get ${id}\`; \`pgctl db apply\` is what changes a database.`,
+  });
+}
+
+function draftOf(databaseId: string, placed: PlacedInstance): InstanceDraft {
+  return {
+    instance_id: placed.instance_id,
+    database_id: databaseId,
+    host_id: placed.host,
+    node_name: placed.node.name,
+    port: placed.port,
+    patroni_port: placed.patroni_port,
+    postgres_version: null,
+    running: true,
+    restart_requested: null,
+  };
+}
+
+function newPorts(view: View, instances: readonly PlacedInstance[]): Intention['ports'] {
+  const held = new Set(view.snapshot.ports.map(({ value }) => `${value.host} ${value.port} ${value.instance_id}`));
+  return instances
+    .flatMap(({ host, instance_id, port, patroni_port }) => {
+      const record = view.hosts.get(host);
+      const domain = record === undefined ? host : portDomain(record);
+      return [port, patroni_port].map((number) => ({ host: domain, port: number, instance_id }));
+    })
+    .filter(({ host, port, instance_id }) => !held.has(`${host} ${port} ${instance_id}`));
+}

@@ -1,0 +1,76 @@
+import { PgctlError } from '../errors.ts';
+import type { PlanEvent } from '../plan/plan.ts';
+import { type Resource, resourceKey, type ResourceKey, type StoredResource } from '../plan/resource.ts';
+import type { HostRecord } from '../records/types.ts';
+import { serverOf } from '../resources/instance.ts';
+import { typeOf } from '../resources/registry.ts';
+import type { LifecycleContext } from '../resources/type.ts';
+import type { Secret } from '../secret.ts';
+import type { Step } from '../steps/step.ts';
+
+/** What lifecycle methods and executors are looked up in while an operation runs. */
+export interface Surroundings {
+  readonly hosts: ReadonlyMap<string, HostRecord>;
+  readonly secrets: ReadonlyMap<string, Secret>;
+  /** Resources as they are now; changes as events end. */
+  readonly state: ReadonlyMap<ResourceKey, StoredResource>;
+  /** Host id of a node's primary as Patroni says at this moment, or null. */
+  primaryOf(scope: string): Promise<string | null>;
+}
+
+/** Where an event runs: a host, or pgctl's own machine. */
+export type Place = { readonly kind: 'host'; readonly host: HostRecord } | { readonly kind: 'controller' };
+
+/** Resolves an executor to a place, at the moment the event runs. Throws where there is none: it is never dropped. */
+export async function placeOf(resource: Resource, around: Surroundings): Promise<Place> {
+  const { executor } = resource;
+  if (executor.kind === 'controller') return { kind: 'controller' };
+  const id = executor.kind === 'host' ? executor.host : await around.primaryOf(executor.node);
+  if (id === null) {
+    throw new PgctlError('operation_failed', `${resourceKey(resource)}: its node has no primary at the moment`, {
+      hint: 'See `pgctl db get` for the state of its instances.',
+    });
+  }
+  const host = around.hosts.get(id);
+  if (host === undefined) {
+    throw new PgctlError('host_unusable', `${resourceKey(resource)} is to run on host ${id}, which is not registered`, {
+      hint: 'Register it again, or take it out with `pgctl recover --remove-host`.',
+    });
+  }
+  return { kind: 'host', host };
+}
+
+/** What a resource's methods may know when they run at a place. */
+export function contextAt(place: Place, resource: Resource, around: Surroundings): LifecycleContext {
+  return {
+    secret(name) {
+      const secret = around.secrets.get(name);
+      if (secret === undefined) {
+        throw new PgctlError('store_corrupt', `the secret ${name} that ${resourceKey(resource)} needs is not in etcd`);
+      }
+      return secret;
+    },
+    server() {
+      const scope = resource.executor.kind === 'primary' ? resource.executor.node : null;
+      if (place.kind !== 'host' || scope === null) throw new Error(`${resourceKey(resource)} is not inside Postgres`);
+      const server = around.state.get(`instance/${scope}.${place.host.host_id}`);
+      if (server === undefined) {
+        throw new PgctlError('operation_failed', `host ${place.host.host_id} has no instance of ${scope}`);
+      }
+      return serverOf(server);
+    },
+  };
+}
+
+/** The steps of an event. Deleting what lives in something that is deleted with it is nothing to do. */
+export function stepsOf(event: PlanEvent, context: LifecycleContext): readonly Step[] {
+  const type = typeOf(event.resource);
+  switch (event.type) {
+    case 'create':
+      return type.create(event.resource, context);
+    case 'update':
+      return type.update(event.resource, event.previous ?? event.resource, context);
+    case 'delete':
+      return event.reason === 'container_deleted' ? [] : type.delete(event.resource, context);
+  }
+}

@@ -1,0 +1,132 @@
+import { randomBytes } from 'node:crypto';
+import { PgctlError } from '../errors.ts';
+import type { HostRecord } from '../records/types.ts';
+import { readOutputs, renderSteps } from '../steps/render.ts';
+import { type HostStep, stepName, type StepOutput } from '../steps/step.ts';
+import type { JobResult, Target } from '../transport/target.ts';
+import type { Transport } from '../transport/transport.ts';
+
+/** What became of steps that were run on a host. */
+export type StepsResult =
+  /** All of them ran, and succeeded. */
+  | { readonly kind: 'ok'; readonly outputs: readonly StepOutput[] }
+  /** One failed; those after it did not run. */
+  | { readonly kind: 'failed'; readonly error: string; readonly outputs: readonly StepOutput[] }
+  /** None ran: the host does not answer, or refuses. */
+  | { readonly kind: 'unreachable'; readonly error: string }
+  /** None ran: the host answers, and cannot be used. */
+  | { readonly kind: 'unusable'; readonly error: string }
+  /** None ran: a newer operation was on this host. */
+  | { readonly kind: 'fenced'; readonly error: string }
+  /** Some may have run, and nobody knows which. */
+  | { readonly kind: 'unknown'; readonly error: string };
+
+/** The fence of one operation: hosts refuse its steps once a newer one was there. */
+export interface OperationFence {
+  readonly storeId: string;
+  readonly databaseId: string;
+  readonly token: string;
+}
+
+export interface OnHost {
+  readonly transport: Transport;
+  readonly host: HostRecord;
+  readonly steps: readonly HostStep[];
+  /** Null for steps that only read. */
+  readonly fence: OperationFence | null;
+  readonly limitMs: number | null;
+  readonly signal: AbortSignal | null;
+}
+
+export function targetOf(host: HostRecord): Target {
+  return {
+    hostId: host.host_id,
+    address: host.address,
+    user: host.ssh.user,
+    port: host.ssh.port,
+    identityFile: host.ssh.identity_file,
+    hostKeys: host.host_keys,
+    privileges: host.facts?.privileges ?? 'none',
+  };
+}
+
+/** Lines of a failed step's stderr that go into its error. */
+const TAIL_LINES = 12;
+
+const tail = (text: string): string => text.trim().split('\n').slice(-TAIL_LINES).join('\n').trim();
+
+/** Runs steps on a host, as one child process, in order up to the first that fails. */
+export async function runOnHost(given: OnHost): Promise<StepsResult> {
+  const { host, steps, fence } = given;
+  const nonce = `pgctl-${randomBytes(12).toString('hex')}`;
+  const script = renderSteps(steps, { nonce, runUser: host.facts?.run_user ?? 'postgres' });
+  const result = await given.transport.run(targetOf(host), {
+    nonce,
+    script,
+    fence:
+      fence === null
+        ? null
+        : { path: `${host.base_dir}/.fence/${fence.storeId}.${fence.databaseId}`, token: fence.token },
+    limitMs: given.limitMs,
+    signal: given.signal,
+  });
+  return read(result, given, nonce);
+}
+
+function read(result: JobResult, given: OnHost, nonce: string): StepsResult {
+  const { host, steps } = given;
+  switch (result.kind) {
+    case 'finished': {
+      const outputs = readOutputs(result.stdout, nonce);
+      const failed = outputs.findIndex((output) => output.exitCode !== 0);
+      if (result.status === 0 && failed < 0 && outputs.length === steps.length) return { kind: 'ok', outputs };
+      const at = failed < 0 ? outputs.length : failed;
+      const step = steps[at];
+      const name = step === undefined ? 'the steps' : stepName(step);
+      const words = tail(result.stderr) || tail(outputs[at]?.stdout ?? '') || 'it said nothing';
+      const status = outputs[at]?.exitCode ?? result.status;
+      return { kind: 'failed', error: `${host.host_id}: ${name}: exit status ${status}: ${words}`, outputs };
+    }
+    case 'unreachable':
+      return { kind: 'unreachable', error: `${host.host_id}: ${tail(result.reason)}` };
+    case 'unusable':
+      return { kind: 'unusable', error: `${host.host_id}: ${tail(result.reason)}` };
+    case 'fenced':
+      return {
+        kind: 'fenced',
+        error: `${host.host_id}: a newer operation on this database was there; this one starts nothing more`,
+      };
+    case 'ended': {
+      const why = result.by === 'limit' ? `its time limit of ${(given.limitMs ?? 0) / 1000} s` : 'a signal';
+      return {
+        kind: 'failed',
+        error: `${host.host_id}: ended by ${why}: ${tail(result.stderr) || 'it said nothing'}`,
+        outputs: readOutputs(result.stdout, nonce),
+      };
+    }
+    case 'unknown':
+      return { kind: 'unknown', error: `${host.host_id}: ${result.reason}` };
+  }
+}
+
+/** The outputs of steps that had to succeed, or the error that says why they did not. */
+export function outputsOf(result: StepsResult): readonly StepOutput[] {
+  switch (result.kind) {
+    case 'ok':
+      return result.outputs;
+    case 'unreachable':
+      throw new PgctlError('host_unreachable', `a host cannot be reached: ${result.error}`, {
+        hint: 'Check the address, the network and ssh with `pgctl host check`.',
+      });
+    case 'unusable':
+      throw new PgctlError('host_unusable', `a host cannot be used: ${result.error}`, {
+        hint: 'pgctl needs a POSIX sh there, and root or `sudo -n`.',
+      });
+    case 'fenced':
+      throw new PgctlError('lock_lost', result.error);
+    case 'unknown':
+      throw new PgctlError('outcome_unknown', result.error);
+    case 'failed':
+      throw new PgctlError('host_unusable', result.error);
+  }
+}

@@ -1,0 +1,302 @@
+import { createHash } from 'node:crypto';
+import { PgctlError } from '../errors.ts';
+import { canonicalJson, type Json } from '../json.ts';
+import type { Plan } from '../plan/plan.ts';
+import { resourceKey, type ResourceKey, type StoredResource } from '../plan/resource.ts';
+import { planDocument } from '../plan/summary.ts';
+import { failedInstance, succeededInstance } from '../records/outcome.ts';
+import type { DatabaseRecord, InstanceRecord, TaskEventRecord, TaskRecord } from '../records/types.ts';
+import { typeOf } from '../resources/registry.ts';
+import type { Stored } from '../store/codec.ts';
+import type { DatabaseLock } from '../store/lock.ts';
+import { INSTANCE_TYPE } from '../store/planned.ts';
+import type { SealingKey } from '../store/seal.ts';
+import type { DatabaseSnapshot, Store } from '../store/store.ts';
+import { type Expect, unchanged, type Write } from '../store/write.ts';
+import type { Intention } from './operation.ts';
+import type { EndedEvent, Journal, PlacedEvent, RunOutcome } from './run-plans.ts';
+
+export interface MarkRequest {
+  readonly store: Store;
+  readonly lock: DatabaseLock;
+  readonly sealingKey: SealingKey;
+  readonly task: TaskRecord;
+  readonly snapshot: DatabaseSnapshot;
+  readonly intention: Intention;
+  readonly plans: readonly Plan[];
+  readonly now: () => Date;
+}
+
+/** A digest of what an event was to make, so that a resume can tell whether that is still wanted. */
+function inputHash({ event }: PlacedEvent): string {
+  const { type, id, attributes } = event.resource;
+  return createHash('sha256').update(canonicalJson([event.type, type, id, attributes])).digest('hex').slice(0, 16);
+}
+
+/**
+ * What an operation writes to etcd from its marking to its end, each write under its lock: records in
+ * progress, intents and outcomes of events, resources as they come to be, and the end.
+ */
+export class OperationJournal implements Journal {
+  readonly #request: MarkRequest;
+  readonly #instances: Map<string, Stored<InstanceRecord>>;
+  readonly #marked: ReadonlySet<string>;
+  readonly #database: Stored<DatabaseRecord>;
+  #task: Stored<TaskRecord>;
+  /** Mod revision of each stored resource. */
+  readonly #revisions: Map<ResourceKey, string>;
+  /** Events of an instance that are still to come: its record stays in progress until the last. */
+  readonly #pending = new Map<string, number>();
+  readonly #reached = new Map<string, string>();
+  #seq = 0;
+  #done = 0;
+  #failed = 0;
+
+  private constructor(
+    request: MarkRequest,
+    marked: Awaited<ReturnType<Store['updatePlannedInstanceStates']>>,
+  ) {
+    this.#request = request;
+    this.#instances = new Map(marked.instances);
+    this.#marked = marked.marked;
+    this.#database = marked.database;
+    this.#task = marked.task;
+    this.#revisions = new Map(
+      request.snapshot.resources.map(({ value, modRevision }) => [resourceKey(value), modRevision]),
+    );
+    for (const { resource } of request.plans.flat(2)) {
+      if (resource.type !== INSTANCE_TYPE) continue;
+      this.#pending.set(resource.id, (this.#pending.get(resource.id) ?? 0) + 1);
+    }
+  }
+
+  /** Marks the planned work: from here on the records say that it is in progress. */
+  static async mark(request: MarkRequest): Promise<OperationJournal> {
+    const { store, lock, snapshot, intention, plans, task } = request;
+    const now = request.now().toISOString();
+    const before = snapshot.database;
+    const marked = await store.updatePlannedInstanceStates(lock, {
+      plans,
+      now,
+      database: {
+        current: before,
+        next: {
+          ...before?.value,
+          database_id: snapshot.databaseId,
+          spec: intention.database.spec,
+          uid: intention.database.uid,
+          state: intention.database.state,
+          last_task_id: task.task_id,
+          created_at: before?.value.created_at ?? now,
+          updated_at: now,
+          error: null,
+        },
+      },
+      task: { current: null, next: task },
+      instances: snapshot.instances,
+      drafts: intention.instances,
+      with: OperationJournal.#accompanying(request),
+    });
+    return new OperationJournal(request, marked);
+  }
+
+  /** What has to be there before any host is touched: reservations, secrets, guards, the plan itself. */
+  static #accompanying({ store, snapshot, intention, plans, task, sealingKey }: MarkRequest): Write[] {
+    const { databaseId } = snapshot;
+    const document = planDocument({ operation: task.operation, databaseId, plans });
+    return [
+      ...intention.ports.map((reservation) => store.ports.reserve(reservation)),
+      ...[...new Set(intention.instances.map(({ host_id }) => host_id))].map((host) => store.hosts.stillThere(host)),
+      ...[...intention.secrets].map(([name, value]) =>
+        store.secrets.write({
+          database: databaseId,
+          name,
+          value,
+          key: sealingKey,
+          expect: unchanged(snapshot.secrets.get(name)),
+        }),
+      ),
+      ...intention.instances.map(({ instance_id }) =>
+        store.guards.write(instance_id, { database_uid: intention.database.uid, allowed: true }, 'any'),
+      ),
+      store.tasks.writePlan(task.task_id, document as unknown as Json, 'absent'),
+    ];
+  }
+
+  async intend(events: readonly PlacedEvent[]): Promise<void> {
+    const { lock } = this.#request;
+    lock.assertHeld();
+    await lock.commitChunked(
+      events.map((placed) => this.#entry(placed, { step: 'intent', hostId: null, durationMs: null, error: null })),
+      [],
+    );
+  }
+
+  async record(ended: EndedEvent): Promise<void> {
+    const { lock, snapshot, store } = this.#request;
+    const { event, outcome, write } = ended;
+    const key = resourceKey(event.resource);
+    const error = outcome.kind === 'ok' ? null : outcome.error;
+    if (error === null) this.#done++;
+    else this.#failed++;
+    const writes: Write[] = [
+      this.#entry(ended, { step: outcome.kind, hostId: ended.hostId, durationMs: ended.durationMs, error }),
+    ];
+    if (write?.kind === 'put') {
+      writes.push(store.resources.write(snapshot.databaseId, write.resource, this.#expectation(key)));
+    } else if (write?.kind === 'delete') {
+      writes.push(store.resources.remove(snapshot.databaseId, event.resource, this.#expectation(key)));
+    }
+    const instance = this.#instanceAfter(ended);
+    if (instance !== null) writes.push(...this.#instanceWrites(ended, instance));
+    if (error !== null && this.#instances.has(event.resource.id)) this.#reached.set(event.resource.id, error);
+    const revision = await lock.commit(writes);
+    if (write?.kind === 'put') this.#revisions.set(key, revision);
+    if (write?.kind === 'delete') this.#revisions.delete(key);
+    if (instance !== null) this.#instances.set(instance.instance_id, this.#stored(instance, revision));
+  }
+
+  /** Removes Patroni's keys of a scope, `<database>.<node>`. */
+  async dropPatroniKeys(scope: string): Promise<void> {
+    const [database = '', node = ''] = scope.split('.');
+    await this.#request.lock.commit([this.#request.store.patroni.dropScope(database, node)]);
+  }
+
+  /** Ends an operation whose events all succeeded. */
+  async finalize({ restated }: { readonly restated: readonly StoredResource[] }): Promise<TaskRecord> {
+    const { store, lock, intention, snapshot, now } = this.#request;
+    const ports = (await store.ports.list()).items;
+    const work = {
+      now: now().toISOString(),
+      database: this.#database,
+      task: this.#countedTask(),
+      instances: [...this.#instances.values()],
+      ports,
+    };
+    if (intention.database.state === 'deleting') return store.deleteDatabaseRecords(lock, work);
+    const { task } = await store.finalize(lock, {
+      ...work,
+      wanted: new Set(intention.instances.map(({ instance_id }) => instance_id)),
+      with: restated.map((resource) =>
+        store.resources.write(snapshot.databaseId, resource, this.#expectation(resourceKey(resource))),
+      ),
+    });
+    return task;
+  }
+
+  /** Ends an operation some events of which did not succeed, and returns the error that says so. */
+  async fail(outcome: Extract<RunOutcome, { kind: 'failed' | 'unknown' }>): Promise<PgctlError> {
+    const [first] = outcome.ended;
+    const details = outcome.ended.map(({ event, outcome: end }) => {
+      const what = `${typeOf(event.resource).verbs[event.type]} ${event.resource.id}`;
+      return `${what}: ${end.kind === 'ok' ? '' : end.error}`;
+    });
+    const reason = `phase ${outcome.phase} ${outcome.kind === 'failed' ? 'failed' : 'has an unknown outcome'}: ${details[0] ?? ''}`;
+    await this.#end(outcome.kind, reason);
+    const { operation, entity_id: id, task_id: taskId } = this.#task.value;
+    const code = outcome.kind === 'failed' ? 'operation_failed' : 'outcome_unknown';
+    const what = outcome.kind === 'failed' ? 'failed' : 'has an unknown outcome';
+    const where = first === undefined ? '' : ` in phase ${outcome.phase}`;
+    return new PgctlError(code, `${operation} of ${id} ${what}${where}`, {
+      details,
+      hint: `Mend the cause and run the same command again, or remove what was made with \`pgctl db delete ${id}\`. \`pgctl task logs ${taskId}\` shows every step.`,
+      taskId,
+    });
+  }
+
+  /** Ends an operation that could not go on, as far as etcd can still be written to. */
+  async interrupted(error: PgctlError): Promise<PgctlError> {
+    const { task_id: taskId } = this.#task.value;
+    if (error.code !== 'lock_lost' && error.code !== 'etcd_unreachable') {
+      // A failure to write the end is not more important than what led to it.
+      await this.#end('failed', error.message).catch(() => undefined);
+    }
+    return error.withTask(taskId);
+  }
+
+  async #end(outcome: 'failed' | 'unknown', reason: string): Promise<void> {
+    const { store, lock, now } = this.#request;
+    await store.fail(lock, {
+      now: now().toISOString(),
+      database: this.#database,
+      task: this.#countedTask(),
+      instances: [...this.#instances.values()],
+      marked: this.#marked,
+      failure: { outcome, reason, reached: this.#reached },
+    });
+  }
+
+  #countedTask(): Stored<TaskRecord> {
+    const { total } = this.#task.value.events;
+    const events = {
+      total,
+      done: this.#done,
+      failed: this.#failed,
+      not_reached: total - this.#done - this.#failed,
+    };
+    this.#task = { ...this.#task, value: { ...this.#task.value, events } };
+    return this.#task;
+  }
+
+  #expectation(key: ResourceKey): Expect {
+    const modRevision = this.#revisions.get(key);
+    return modRevision === undefined ? 'absent' : { modRevision };
+  }
+
+  /** The instance's record after its event; null where the event leaves it as it is. Deletes leave it `deleting`. */
+  #instanceAfter({ event, outcome, observation }: EndedEvent): InstanceRecord | null {
+    if (event.resource.type !== INSTANCE_TYPE) return null;
+    const { id } = event.resource;
+    const left = (this.#pending.get(id) ?? 1) - 1;
+    this.#pending.set(id, left);
+    const record = this.#instances.get(id)?.value;
+    if (record === undefined || event.type === 'delete') return null;
+    const now = this.#request.now().toISOString();
+    if (outcome.kind !== 'ok') return failedInstance(record, outcome.error, now);
+    if (left > 0) return null;
+    const version = observation?.serverVersion ?? record.postgres_version;
+    return succeededInstance(record, { postgres_version: version }, now);
+  }
+
+  #instanceWrites({ observation }: EndedEvent, instance: InstanceRecord): Write[] {
+    const { store } = this.#request;
+    const { instance_id } = instance;
+    const write = store.instances.write(instance, unchanged(this.#instances.get(instance_id)));
+    if (observation === null) return [write];
+    const status = {
+      instance_id,
+      server_version: observation.serverVersion,
+      pending_restart: false,
+      pending_restart_reason: null,
+      started_at: null,
+      observed_at: this.#request.now().toISOString(),
+    };
+    return [write, store.instances.writeStatus(status, 'any')];
+  }
+
+  #stored(record: InstanceRecord, modRevision: string): Stored<InstanceRecord> {
+    const key = this.#request.store.keys.instance(record.instance_id);
+    return { key, value: record, modRevision };
+  }
+
+  #entry(
+    placed: PlacedEvent,
+    said: Pick<TaskEventRecord, 'step' | 'error'> & { readonly hostId: string | null; readonly durationMs: number | null },
+  ): Write {
+    const { event, plan, phase } = placed;
+    const { executor } = event.resource;
+    return this.#request.store.tasks.writeEvent(this.#task.value.task_id, {
+      seq: ++this.#seq,
+      at: this.#request.now().toISOString(),
+      plan,
+      phase,
+      type: event.type,
+      resource: resourceKey(event.resource),
+      host_id: said.hostId ?? (executor.kind === 'host' ? executor.host : null),
+      step: said.step,
+      input_hash: inputHash(placed),
+      duration_ms: said.durationMs,
+      error: said.error,
+    });
+  }
+}

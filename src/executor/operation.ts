@@ -1,0 +1,236 @@
+import { randomBytes } from 'node:crypto';
+import { performance } from 'node:perf_hooks';
+import { PgctlError, toPgctlError } from '../errors.ts';
+import type { JsonObject } from '../json.ts';
+import { migrate } from '../plan/migrate.ts';
+import type { Plan } from '../plan/plan.ts';
+import { planOperation } from '../plan/plan-operation.ts';
+import { applyRefresh, assertReachable } from '../plan/refresh.ts';
+import { type Resource, resourceKey, type ResourceKey, type StoredResource } from '../plan/resource.ts';
+import { planDocument, type PlanDocument } from '../plan/summary.ts';
+import type { DatabaseState } from '../records/states.ts';
+import type { InstanceDraft } from '../records/planned.ts';
+import type { HostRecord, RunOrigin, TaskRecord } from '../records/types.ts';
+import { MIGRATIONS } from '../resources/registry.ts';
+import type { Secret } from '../secret.ts';
+import type { PortReservation } from '../store/ports.ts';
+import { refuseCorrupt } from '../store/snapshot.ts';
+import type { DatabaseSnapshot, Store } from '../store/store.ts';
+import type { Transport } from '../transport/transport.ts';
+import type { Reporter } from '../ui/events.ts';
+import { checkCreates } from './checks.ts';
+import type { Surroundings } from './lifecycle.ts';
+import { OperationJournal } from './operation-journal.ts';
+import { refreshResources } from './refresh.ts';
+import { countEvents, runPlans, type RunOutcome } from './run-plans.ts';
+import { listenForSignals } from './signals.ts';
+
+/** What is there when an operation decides what to do. */
+export interface View {
+  readonly snapshot: DatabaseSnapshot;
+  readonly hosts: ReadonlyMap<string, HostRecord>;
+  /** The database's secrets, opened. */
+  readonly secrets: ReadonlyMap<string, Secret>;
+}
+
+/** What an operation wants: the states to lead the database through, and what its records are to say. */
+export interface Intention {
+  /** See PlanRequest.desired. */
+  readonly desired: readonly (readonly Resource[])[];
+  readonly database: {
+    /** While the operation runs. */
+    readonly state: Extract<DatabaseState, 'creating' | 'modifying' | 'deleting'>;
+    readonly spec: JsonObject;
+    readonly uid: string;
+  };
+  /** Records of instances as they are wanted; those without one get it when they are marked. */
+  readonly instances: readonly InstanceDraft[];
+  /** Ports to reserve that are not yet. */
+  readonly ports: readonly PortReservation[];
+  /** Secrets to store that are not there yet, or differ. */
+  readonly secrets: ReadonlyMap<string, Secret>;
+}
+
+export interface OperationRequest {
+  /** Such as `create`. */
+  readonly operation: string;
+  readonly databaseId: string;
+  /** The command line without secrets, for the lock's holder. */
+  readonly command: string;
+  /** Says what is wanted. Throws where it cannot be; reads at most, and changes nothing. */
+  readonly decide: (view: View, tools: OperationTools) => Promise<Intention> | Intention;
+}
+
+/** Everything an operation works with. */
+export interface OperationTools {
+  readonly store: Store;
+  readonly transport: Transport;
+  /** etcd as pgctl reaches it; hosts use it unless they were given others. */
+  readonly endpoints: readonly string[];
+  readonly report: Reporter;
+  readonly now: () => Date;
+  readonly who: string;
+  readonly origin: RunOrigin;
+  readonly lockWaitMs: number;
+  /** Of one event on a host. */
+  readonly limitMs: number | null;
+}
+
+export type OperationResult =
+  /** Nothing was to be done. */
+  | { readonly kind: 'unchanged' }
+  | { readonly kind: 'completed'; readonly task: TaskRecord };
+
+/** What is planned, before anything is marked. */
+interface Planned {
+  readonly view: View;
+  readonly intention: Intention;
+  readonly plans: readonly Plan[];
+  readonly around: Surroundings & { readonly state: Map<ResourceKey, StoredResource> };
+  /** Resources to store anew when all is done, without an event of their own. */
+  readonly restated: readonly StoredResource[];
+}
+
+async function readView(store: Store, databaseId: string): Promise<View> {
+  const snapshot = await store.readDatabase(databaseId);
+  refuseCorrupt(snapshot);
+  return {
+    snapshot,
+    hosts: new Map([...snapshot.hosts].map(([id, { value }]) => [id, value])),
+    secrets: await store.openSecrets(snapshot),
+  };
+}
+
+/** Host id of the node's primary as Patroni says at this moment: its members are named after their hosts. */
+async function leaderOf(store: Store, scope: string): Promise<string | null> {
+  const [database = '', node = ''] = scope.split('.');
+  return (await store.patroni.get(database, node))?.leader ?? null;
+}
+
+/** Refreshes, plans and checks. Only reads. */
+async function plan(tools: OperationTools, request: OperationRequest): Promise<Planned> {
+  const { store, transport, report } = tools;
+  const view = await readView(store, request.databaseId);
+  const intention = await request.decide(view, tools);
+  const stored = view.snapshot.resources.map(({ value }) => migrate(value, MIGRATIONS));
+  const state = new Map<ResourceKey, StoredResource>(stored.map((resource) => [resourceKey(resource), resource]));
+  const around = {
+    hosts: view.hosts,
+    secrets: new Map([...view.secrets, ...intention.secrets]),
+    state,
+    primaryOf: (scope: string) => leaderOf(store, scope),
+  };
+  if (state.size > 0) report({ kind: 'stage', name: 'refresh', entity: request.databaseId });
+  const refreshed = applyRefresh(stored, await refreshResources(transport, around));
+  for (const resource of refreshed.state) state.set(resourceKey(resource), resource);
+  const { plans, restated } = planOperation({ current: refreshed.state, desired: intention.desired });
+  assertReachable(plans, refreshed.unreachableHosts);
+  if (plans.length > 0) report({ kind: 'stage', name: 'check', entity: request.databaseId });
+  await checkCreates(transport, around, plans);
+  return { view, intention, plans, around, restated };
+}
+
+/** What an operation would do; touches nothing and takes no lock. */
+export async function rehearse(tools: OperationTools, request: OperationRequest): Promise<PlanDocument> {
+  const { plans } = await plan(tools, request);
+  return planDocument({ operation: request.operation, databaseId: request.databaseId, plans });
+}
+
+/**
+ * Runs one operation on one database: takes its lock, refreshes, plans and checks, marks the planned work in
+ * etcd, runs the plans, and finalizes the records or fails them. Throws what went wrong, with the task's id
+ * once there is one.
+ */
+export async function operate(tools: OperationTools, request: OperationRequest): Promise<OperationResult> {
+  const { store, report } = tools;
+  const { meta, key } = await store.prepareToChange();
+  const started = tools.now();
+  const taskId = store.newTaskId(started, randomBytes(8));
+  const lock = await store.acquireLock(
+    request.databaseId,
+    { who: tools.who, from: tools.origin, command: request.command, task_id: taskId, since: started.toISOString() },
+    { waitMs: tools.lockWaitMs },
+  );
+  const interruption = listenForSignals((message) => report({ kind: 'warning', message }));
+  const undoDeadline = lock.onDeadline(() =>
+    interruption.killNow(
+      new PgctlError('lock_lost', `the lock on database ${request.databaseId} could not be kept: etcd did not answer in time`, {
+        hint: 'Look at `pgctl task list`, then run the command again.',
+        taskId,
+      }),
+    ),
+  );
+  try {
+    const planned = await plan(tools, request);
+    const { intention, plans } = planned;
+    const deleting = intention.database.state === 'deleting';
+    const before = planned.view.snapshot.database?.value;
+    if (plans.length === 0 && before?.state === 'available' && !deleting) return { kind: 'unchanged' };
+
+    report({ kind: 'stage', name: 'mark', entity: request.databaseId });
+    const journal = await OperationJournal.mark({
+      store,
+      lock,
+      sealingKey: key,
+      task: {
+        task_id: taskId,
+        operation: request.operation,
+        scope: 'database',
+        entity_id: request.databaseId,
+        databases: [request.databaseId],
+        state: 'running',
+        error: null,
+        who: tools.who,
+        from: tools.origin,
+        started_at: started.toISOString(),
+        finished_at: null,
+        events: { total: countEvents(plans), done: 0, failed: 0, not_reached: 0 },
+      },
+      snapshot: planned.view.snapshot,
+      intention,
+      plans,
+      now: tools.now,
+    });
+    const since = performance.now();
+    const named = { operation: request.operation, entity: request.databaseId, taskId };
+    report({
+      kind: 'operation_started',
+      ...named,
+      phases: plans.reduce((sum, { length }) => sum + length, 0),
+      events: countEvents(plans),
+    });
+    let outcome: RunOutcome;
+    try {
+      outcome = await runPlans(
+        {
+          transport: tools.transport,
+          around: planned.around,
+          fence: { storeId: meta.store_id, databaseId: request.databaseId, token: lock.token },
+          journal,
+          report,
+          limitMs: tools.limitMs,
+          stop: interruption.stop,
+          kill: interruption.kill,
+          dropPatroniKeys: (scope) => journal.dropPatroniKeys(scope),
+        },
+        plans,
+      );
+    } catch (thrown) {
+      throw await journal.interrupted(toPgctlError(thrown));
+    }
+    const kind = outcome.kind;
+    if (outcome.kind === 'completed') {
+      report({ kind: 'stage', name: 'finalize', entity: request.databaseId });
+      const task = await journal.finalize({ restated: planned.restated });
+      report({ kind: 'operation_finished', ...named, outcome: kind, durationMs: performance.now() - since });
+      return { kind: 'completed', task };
+    }
+    const error = await journal.fail(outcome);
+    report({ kind: 'operation_finished', ...named, outcome: kind, durationMs: performance.now() - since });
+    throw error;
+  } finally {
+    undoDeadline();
+    interruption.dispose();
+    await lock.release();
+  }
+}

@@ -1,0 +1,91 @@
+import { PgctlError } from '../errors.ts';
+import type { HostFacts, HostRecord } from '../records/types.ts';
+import { hostFactsStep, reachEtcdStep, readHostFacts, type ReadFacts } from '../steps/host-facts.ts';
+import type { Transport } from '../transport/transport.ts';
+import { LOCAL_ADDRESS } from '../transport/transport.ts';
+import { outputsOf, runOnHost } from './on-host.ts';
+
+const PROBE_LIMIT_MS = 30_000;
+/** Patroni's leases are 30 s; a clock that is off by more than this makes logs and certificates lie. */
+const CLOCK_SKEW_LIMIT_S = 5;
+const LOW_DISK_BYTES = 1024 ** 3;
+
+/** A host that was looked at: its record with new facts, and what it lacks. */
+export interface ProbedHost {
+  readonly host: HostRecord;
+  readonly findings: readonly string[];
+}
+
+export interface ProbeRequest {
+  readonly transport: Transport;
+  /** As it is known so far; its facts may be missing. */
+  readonly host: HostRecord;
+  /** etcd as pgctl reaches it. */
+  readonly endpoints: readonly string[];
+  readonly now: () => Date;
+}
+
+/**
+ * Looks at a host and returns its record with what was found. Throws `host_unreachable`, or `host_unusable`
+ * where pgctl has no way to become root there (a local host of an ordinary user needs none).
+ */
+export async function probeHost({ transport, host, endpoints, now }: ProbeRequest): Promise<ProbedHost> {
+  const before = now().getTime();
+  // Without privileges: what the login user may do is one of the questions.
+  const plain: HostRecord = { ...host, facts: null };
+  const result = await runOnHost({
+    transport,
+    host: plain,
+    steps: [hostFactsStep(host.base_dir)],
+    fence: null,
+    limitMs: PROBE_LIMIT_MS,
+    signal: null,
+  });
+  const [output] = outputsOf(result);
+  const after = now().getTime();
+  const read = readHostFacts(output ?? { exitCode: 0, stdout: '' }, { before, after, now: now().toISOString() });
+  assertPrivileges(host, read);
+  const probed: HostRecord = {
+    ...host,
+    service_manager: read.facts.systemd && read.facts.privileges !== 'none' ? host.service_manager : 'process',
+    facts: read.facts,
+    updated_at: now().toISOString(),
+  };
+  const reach = await reachFindings(transport, probed, endpoints);
+  return { host: probed, findings: [...factFindings(read), ...reach] };
+}
+
+function assertPrivileges(host: HostRecord, { facts, loginUser }: ReadFacts): void {
+  if (facts.privileges !== 'none' || host.address === LOCAL_ADDRESS) return;
+  throw new PgctlError('host_unusable', `host ${host.host_id}: ${loginUser} is not root there and may not use sudo without a password`, {
+    hint: `Allow it on the host, for example in /etc/sudoers.d/pgctl: ${loginUser} ALL=(ALL) NOPASSWD: ALL — or give another --user.`,
+  });
+}
+
+/** What the facts say is missing, a sentence each. */
+function factFindings({ facts, hasPostgresUser }: ReadFacts): string[] {
+  const findings: string[] = [];
+  if (facts.postgres.length === 0) findings.push('PostgreSQL is not installed (packages postgresql-17 or others)');
+  if (facts.patroni === null) findings.push('Patroni is not installed (packages patroni and python3-etcd)');
+  if (facts.privileges !== 'none' && !hasPostgresUser) findings.push('there is no account postgres');
+  if (facts.disk_free_bytes < LOW_DISK_BYTES) {
+    findings.push(`only ${Math.round(facts.disk_free_bytes / 1024 ** 2)} MiB are free under its base directory`);
+  }
+  if (Math.abs(facts.clock_skew_seconds) > CLOCK_SKEW_LIMIT_S) {
+    findings.push(`its clock is off by ${facts.clock_skew_seconds} s; keep it in step with NTP`);
+  }
+  return findings;
+}
+
+async function reachFindings(
+  transport: Transport,
+  host: HostRecord,
+  endpoints: readonly string[],
+): Promise<readonly string[]> {
+  const { patroni } = host.facts as HostFacts;
+  if (patroni === null) return [];
+  const steps = [reachEtcdStep(patroni.python, host.host_endpoints ?? endpoints)];
+  const result = await runOnHost({ transport, host, steps, fence: null, limitMs: PROBE_LIMIT_MS, signal: null });
+  const [output] = outputsOf(result);
+  return (output?.stdout ?? '').split('\n').filter((line) => line !== '');
+}

@@ -1,0 +1,52 @@
+import { PgctlError } from '../errors.ts';
+
+const SIGNALS = {
+  SIGINT: 'sigint',
+  SIGTERM: 'sigterm',
+  SIGHUP: 'sighup',
+} as const;
+
+/** How an operation is told to stop from outside. */
+export interface Interruption {
+  /** Fires at the first signal: nothing new is started, what runs ends by itself. */
+  readonly stop: AbortSignal;
+  /** Fires at the second, or when the lock is lost: what runs is ended too. */
+  readonly kill: AbortSignal;
+  /** Ends everything at once, for this reason. */
+  killNow(reason: PgctlError): void;
+  /** Gives the signals back to whoever had them. */
+  dispose(): void;
+}
+
+/** Listens for SIGINT, SIGTERM and SIGHUP while an operation runs. */
+export function listenForSignals(say: (message: string) => void): Interruption {
+  const stop = new AbortController();
+  const kill = new AbortController();
+  const listeners = Object.entries(SIGNALS).map(([signal, code]) => {
+    const listener = (): void => {
+      const error = new PgctlError(code, `stopped by ${signal}`, {
+        hint: 'Running the same command again finishes it.',
+      });
+      if (!stop.signal.aborted) {
+        say(`${signal}: starting nothing more and waiting for what runs; once more ends that too`);
+        stop.abort(error);
+        return;
+      }
+      say(`${signal} again: ending what runs`);
+      kill.abort(error);
+    };
+    process.on(signal, listener);
+    return { signal, listener };
+  });
+  return {
+    stop: stop.signal,
+    kill: kill.signal,
+    killNow(reason) {
+      stop.abort(reason);
+      kill.abort(reason);
+    },
+    dispose() {
+      for (const { signal, listener } of listeners) process.off(signal, listener);
+    },
+  };
+}

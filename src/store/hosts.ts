@@ -1,0 +1,131 @@
+import { z } from 'zod';
+import { PgctlError } from '../errors.ts';
+import type { HostFacts, HostRecord, Timestamp } from '../records/types.ts';
+import type { Codec, Listing, Stored } from './codec.ts';
+import { commitUnlocked } from './commit.ts';
+import type { Keys } from './keys.ts';
+import type { Kv } from './kv.ts';
+import { Records } from './records.ts';
+import { putRecord, type Expect, type Write } from './write.ts';
+
+const factsSchema: z.ZodType<HostFacts> = z.looseObject({
+  os: z.string(),
+  kernel: z.string(),
+  hostname: z.string(),
+  machine_id: z.string().nullable(),
+  cpus: z.number(),
+  memory_bytes: z.number(),
+  disk_free_bytes: z.number(),
+  disk_total_bytes: z.number(),
+  privileges: z.enum(['root', 'sudo', 'none']),
+  run_user: z.string(),
+  run_user_home: z.string().nullable(),
+  clock_skew_seconds: z.number(),
+  postgres: z.array(z.looseObject({ version: z.string(), bin_dir: z.string() })),
+  patroni: z.looseObject({ version: z.string(), path: z.string(), python: z.string() }).nullable(),
+  systemd: z.boolean(),
+  gathered_at: z.string(),
+});
+
+const schema: z.ZodType<HostRecord> = z.looseObject({
+  host_id: z.string(),
+  address: z.string(),
+  advertise: z.string().nullable(),
+  ssh: z.looseObject({
+    user: z.string().nullable(),
+    port: z.number().int().nullable(),
+    identity_file: z.string().nullable(),
+  }),
+  host_keys: z.array(z.string()),
+  service_manager: z.enum(['systemd', 'process']),
+  base_dir: z.string(),
+  host_endpoints: z.array(z.string()).nullable(),
+  labels: z.record(z.string(), z.string()),
+  facts: factsSchema.nullable(),
+  created_at: z.string(),
+  updated_at: z.string(),
+});
+
+export function hostCodec(
+  keys: Keys,
+): Codec<HostRecord> & { readonly keyOf: (record: HostRecord) => string } {
+  return { schema, keyOf: (record) => keys.host(record.host_id) };
+}
+
+/** Hosts belong to no database, so their records are guarded by their own revisions and not by a lock. */
+export class Hosts {
+  readonly #kv: Kv;
+  readonly #keys: Keys;
+  readonly #records: Records<HostRecord>;
+  readonly #prepare: () => Promise<unknown>;
+
+  /** `prepare` makes sure that the store may be changed. */
+  constructor(kv: Kv, keys: Keys, prepare: () => Promise<unknown>) {
+    this.#kv = kv;
+    this.#keys = keys;
+    this.#records = new Records(kv, hostCodec(keys));
+    this.#prepare = prepare;
+  }
+
+  get(host: string): Promise<Stored<HostRecord> | null> {
+    return this.#records.at(this.#keys.host(host));
+  }
+
+  list(): Promise<Listing<HostRecord>> {
+    return this.#records.under(this.#keys.hosts());
+  }
+
+  /**
+   * Writes a host's record. Returns its new mod revision.
+   *
+   * @throws PgctlError `stale` where it is not as expected
+   */
+  async put(record: HostRecord, expect: Expect): Promise<string> {
+    await this.#prepare();
+    return commitUnlocked(this.#kv, this.#keys, [this.#records.write(record, expect)]);
+  }
+
+  /**
+   * Removes a host that nothing is on: one with a port reserved on it stays.
+   *
+   * @throws PgctlError `stale` where its record changed, or an instance was placed on it, since it was read
+   */
+  async remove(host: Stored<HostRecord>): Promise<void> {
+    await this.#prepare();
+    const id = host.value.host_id;
+    await commitUnlocked(this.#kv, this.#keys, [
+      this.#records.remove(host),
+      { kind: 'check_empty', prefix: this.#keys.portsOf(id) },
+    ]);
+  }
+
+  /** For a commit that places instances on a host: it must still be there. */
+  stillThere(host: string): Write {
+    return { kind: 'check', key: this.#keys.host(host), expect: 'present' };
+  }
+
+  /** Remembers a host that was removed while it was lost. For the commit that removes it. */
+  tombstone(host: string, removedAt: Timestamp): Write {
+    return putRecord(this.#keys.tombstone(host), { host_id: host, removed_at: removedAt }, 'any');
+  }
+
+  /** Forgets that a host was removed while lost: it is registered again. */
+  removeTombstone(host: string): Write {
+    return { kind: 'delete', key: this.#keys.tombstone(host), expect: 'any' };
+  }
+
+  async isTombstoned(host: string): Promise<boolean> {
+    return (await this.#kv.get(this.#keys.tombstone(host))) !== null;
+  }
+
+  /** The record of a host that has to be there. @throws PgctlError `not_found` */
+  async require(host: string): Promise<Stored<HostRecord>> {
+    const found = await this.get(host);
+    if (found === null) {
+      throw new PgctlError('not_found', `there is no host ${host}`, {
+        hint: 'See `pgctl host list`; register one with `pgctl host add`.',
+      });
+    }
+    return found;
+  }
+}

@@ -1,0 +1,173 @@
+import type { Keys } from './keys.ts';
+import type { KeyValue, Kv } from './kv.ts';
+import type { Write } from './write.ts';
+
+/** What a member says of itself in etcd, under a lease: a member that is not there is not running. */
+export interface PatroniMember {
+  /** The host's id. */
+  readonly name: string;
+  /** Such as `running`, `streaming`, `starting`, `crashed`, `stopped`, `start failed`; null where it says nothing. */
+  readonly state: string | null;
+  /** `primary`, `replica`, or another word of Patroni's; `master` of older versions is `primary`. */
+  readonly role: string | null;
+  readonly timeline: number | null;
+  /** Position in the WAL, in bytes: what the primary wrote, what a replica received or replayed. */
+  readonly xlogLocation: bigint | null;
+  readonly pendingRestart: boolean;
+  readonly pendingRestartReason: string | null;
+  /** Patroni's own version. */
+  readonly version: string | null;
+  readonly connUrl: string | null;
+  readonly apiUrl: string | null;
+  /** The lease its key is under. */
+  readonly leaseId: string;
+}
+
+/** One Patroni cluster as its keys in etcd show it. */
+export interface PatroniCluster {
+  /** `<database>.<node>` */
+  readonly scope: string;
+  readonly databaseId: string;
+  readonly nodeName: string;
+  /** Name of the member that holds the leader key; null while nobody does. */
+  readonly leader: string | null;
+  readonly leaderLeaseId: string | null;
+  /** Revision of the leader key, for deleting it only while it is still this one. */
+  readonly leaderModRevision: string | null;
+  readonly members: readonly PatroniMember[];
+  /** Last position in the WAL that the leader published, in bytes. */
+  readonly leaderOptime: bigint | null;
+  /** Patroni's dynamic configuration, as text of JSON; null before the cluster is bootstrapped. */
+  readonly config: string | null;
+  /** The cluster's system identifier; null before it is bootstrapped, empty while it is. */
+  readonly initialize: string | null;
+  readonly history: string | null;
+  /** A switchover or failover that was asked for and did not happen yet. */
+  readonly failover: string | null;
+}
+
+/** Patroni's keys, which pgctl reads and never writes, but to remove them. */
+export class Patroni {
+  readonly #kv: Kv;
+  readonly #keys: Keys;
+
+  constructor(kv: Kv, keys: Keys) {
+    this.#kv = kv;
+    this.#keys = keys;
+  }
+
+  /** Of all databases. */
+  async list(): Promise<readonly PatroniCluster[]> {
+    return parseClusters(this.#keys, await this.#kv.range(this.#keys.patroniNamespace));
+  }
+
+  async listOf(database: string): Promise<readonly PatroniCluster[]> {
+    return parseClusters(this.#keys, await this.#kv.range(this.#keys.patroniOf(database)));
+  }
+
+  /** Null where the cluster has no keys at all. */
+  async get(database: string, node: string): Promise<PatroniCluster | null> {
+    const found = await this.#kv.range(this.#keys.patroniScope(database, node));
+    return parseClusters(this.#keys, found)[0] ?? null;
+  }
+
+  /** Who holds the leader key of a cluster, `<database>.<node>`: a host's id. Null while nobody does. */
+  async leaderOf(scope: string): Promise<string | null> {
+    const [database = '', node = ''] = scope.split('.');
+    const found = await this.#kv.get(`${this.#keys.patroniScope(database, node)}leader`);
+    return found?.value.toString('utf8') ?? null;
+  }
+
+  /** Removes every key of one cluster. */
+  dropScope(database: string, node: string): Write {
+    return { kind: 'delete_prefix', prefix: this.#keys.patroniScope(database, node) };
+  }
+}
+
+/** Reads what can be read: these keys are Patroni's, and a value it writes differently tomorrow is no error. */
+export function parseClusters(keys: Keys, found: readonly KeyValue[]): readonly PatroniCluster[] {
+  const scopes = new Map<string, Map<string, KeyValue>>();
+  for (const keyValue of found) {
+    const path = keyValue.key.slice(keys.patroniNamespace.length);
+    const slash = path.indexOf('/');
+    if (slash < 0) continue;
+    const scope = path.slice(0, slash);
+    const ofScope = scopes.get(scope) ?? new Map<string, KeyValue>();
+    scopes.set(scope, ofScope.set(path.slice(slash + 1), keyValue));
+  }
+  return [...scopes].map(([scope, parts]) => parseCluster(scope, parts));
+}
+
+const MEMBERS = 'members/';
+
+function parseCluster(scope: string, parts: ReadonlyMap<string, KeyValue>): PatroniCluster {
+  const text = (name: string): string | null => parts.get(name)?.value.toString('utf8') ?? null;
+  const status = parseObject(text('status'));
+  const [databaseId = '', nodeName = ''] = scope.split('.');
+  const leader = parts.get('leader');
+  return {
+    scope,
+    databaseId,
+    nodeName,
+    leader: text('leader'),
+    leaderLeaseId: leader?.lease ?? null,
+    leaderModRevision: leader?.modRevision ?? null,
+    members: [...parts]
+      .filter(([name]) => name.startsWith(MEMBERS))
+      .map(([name, keyValue]) => parseMember(name.slice(MEMBERS.length), keyValue)),
+    // Before Patroni 2.0.2 the position had a key of its own.
+    leaderOptime: position(status['optime'] ?? text('optime/leader')),
+    config: text('config'),
+    initialize: text('initialize'),
+    history: text('history'),
+    failover: text('failover'),
+  };
+}
+
+function parseMember(name: string, keyValue: KeyValue): PatroniMember {
+  const data = parseObject(keyValue.value.toString('utf8'));
+  const role = word(data['role']);
+  const timeline = data['timeline'];
+  const reason = data['pending_restart_reason'];
+  return {
+    name,
+    state: word(data['state']),
+    role: role === 'master' ? 'primary' : role,
+    timeline: typeof timeline === 'number' ? timeline : null,
+    xlogLocation: position(data['xlog_location']),
+    pendingRestart: data['pending_restart'] === true,
+    pendingRestartReason: reason === undefined || reason === null ? null : shown(reason),
+    version: word(data['version']),
+    connUrl: word(data['conn_url']),
+    apiUrl: word(data['api_url']),
+    leaseId: keyValue.lease,
+  };
+}
+
+function parseObject(text: string | null): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(text ?? '');
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+  } catch {
+    return {};
+  }
+}
+
+function word(value: unknown): string | null {
+  return typeof value === 'string' && value !== '' ? value : null;
+}
+
+/** Patroni writes `{"max_connections": {"old_value": "100", "new_value": "200"}}`. */
+function shown(reason: unknown): string {
+  if (typeof reason === 'string') return reason;
+  const changes = Object.entries(reason as object).map(([name, change]) => {
+    const { old_value: from, new_value: to } = (change ?? {}) as Record<string, unknown>;
+    return from === undefined && to === undefined ? name : `${name}: ${String(from)} -> ${String(to)}`;
+  });
+  return changes.join(', ');
+}
+
+function position(value: unknown): bigint | null {
+  if (typeof value === 'number' && Number.isInteger(value) && value >= 0) return BigInt(value);
+  return typeof value === 'string' && /^\d{1,20}$/.test(value) ? BigInt(value) : null;
+}

@@ -1,0 +1,167 @@
+import { z } from 'zod';
+import type { Json } from '../json.ts';
+import { TASK_STATES, type TaskState } from '../records/states.ts';
+import { TASK_SCOPES, type TaskEventRecord, type TaskLogRecord, type TaskRecord } from '../records/types.ts';
+import { decode, type Codec, type Listing, type Stored } from './codec.ts';
+import { chunksOf, commitUnlocked } from './commit.ts';
+import type { Keys } from './keys.ts';
+import type { Kv } from './kv.ts';
+import { Records } from './records.ts';
+import { originSchema } from './shapes.ts';
+import { putRecord, type Expect, type Write } from './write.ts';
+
+const count = z.number().int().min(0);
+
+const taskSchema: z.ZodType<TaskRecord> = z.looseObject({
+  task_id: z.string(),
+  operation: z.string(),
+  scope: z.enum(TASK_SCOPES),
+  entity_id: z.string(),
+  databases: z.array(z.string()),
+  state: z.enum(Object.keys(TASK_STATES) as [TaskState, ...TaskState[]]),
+  error: z.string().nullable(),
+  who: z.string(),
+  from: originSchema,
+  started_at: z.string(),
+  finished_at: z.string().nullable(),
+  events: z.looseObject({ total: count, done: count, failed: count, not_reached: count }),
+});
+
+const eventSchema: z.ZodType<TaskEventRecord> = z.looseObject({
+  seq: count,
+  at: z.string(),
+  plan: count,
+  phase: count,
+  type: z.string(),
+  resource: z.string(),
+  host_id: z.string().nullable(),
+  step: z.enum(['intent', 'ok', 'failed', 'unknown']),
+  input_hash: z.string(),
+  duration_ms: z.number().nullable(),
+  error: z.string().nullable(),
+});
+
+const json = z.custom<Json>((value) => value !== undefined);
+
+const logSchema: z.ZodType<TaskLogRecord> = z.looseObject({
+  seq: count,
+  at: z.string(),
+  host_id: z.string().nullable(),
+  message: z.string(),
+  fields: z.record(z.string(), json),
+});
+
+const planCodec: Codec<Json> = { schema: json };
+
+/** States after which nothing more happens to a task. */
+const FINAL: ReadonlySet<TaskState> = new Set(['completed', 'failed', 'canceled']);
+
+/** Letters and digits that are not taken for one another: no i, l, o or u. */
+const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
+const RANDOM_CHARACTERS = 6;
+
+/**
+ * A task's id: the time it began, in UTC to the millisecond, and six random characters, such as
+ * `20260412-101530123-k3f9qz`. Sorted as text, ids are in the order of their times.
+ *
+ * @param random at least six bytes
+ */
+export function newTaskId(now: Date, random: Uint8Array): string {
+  const time = now.toISOString().replace(/[-:.Z]/g, '');
+  const [date = '', clock = ''] = time.split('T');
+  const tail = Array.from(
+    { length: RANDOM_CHARACTERS },
+    (_, index) => ALPHABET[(random[index] ?? 0) % ALPHABET.length],
+  );
+  return `${date}-${clock}-${tail.join('')}`;
+}
+
+export function taskCodec(
+  keys: Keys,
+): Codec<TaskRecord> & { readonly keyOf: (record: TaskRecord) => string } {
+  return { schema: taskSchema, keyOf: (task) => keys.task(task.task_id) };
+}
+
+/** Runs of operations: their records, plans, journals and logs. */
+export class Tasks {
+  readonly #kv: Kv;
+  readonly #keys: Keys;
+  readonly #records: Records<TaskRecord>;
+
+  constructor(kv: Kv, keys: Keys) {
+    this.#kv = kv;
+    this.#keys = keys;
+    this.#records = new Records(kv, taskCodec(keys));
+  }
+
+  get(task: string): Promise<Stored<TaskRecord> | null> {
+    return this.#records.at(this.#keys.task(task));
+  }
+
+  /** Those of these tasks that are there. */
+  getEach(tasks: readonly string[]): Promise<Listing<TaskRecord>> {
+    return this.#records.atEach(tasks.map((task) => this.#keys.task(task)));
+  }
+
+  /** The newest `limit` tasks, newest first. */
+  list(limit: number): Promise<Listing<TaskRecord>> {
+    return this.#records.under(this.#keys.tasks(), { descending: true, limit });
+  }
+
+  write(task: TaskRecord, expect: Expect): Write {
+    return this.#records.write(task, expect);
+  }
+
+  writePlan(task: string, plan: Json, expect: Expect): Write {
+    return { kind: 'put', key: this.#keys.taskPlan(task), value: JSON.stringify(plan), expect };
+  }
+
+  async getPlan(task: string): Promise<Json | null> {
+    const found = await this.#kv.get(this.#keys.taskPlan(task));
+    return found === null ? null : decode(planCodec, found).value;
+  }
+
+  /** One entry of the journal; none is ever written over. */
+  writeEvent(task: string, event: TaskEventRecord): Write {
+    return putRecord(this.#keys.taskEvent(task, event.seq), event, 'absent');
+  }
+
+  events(task: string): Promise<Listing<TaskEventRecord>> {
+    const keyOf = (event: TaskEventRecord): string => this.#keys.taskEvent(task, event.seq);
+    return new Records(this.#kv, { schema: eventSchema, keyOf }).under(this.#keys.taskEvents(task));
+  }
+
+  /** Adds to a task's log, without its lock: lines are for people, and nothing is decided by them. */
+  async appendLogs(task: string, lines: readonly TaskLogRecord[]): Promise<void> {
+    const writes = lines.map((line) => putRecord(this.#keys.taskLog(task, line.seq), line, 'any'));
+    for (const chunk of writes.length === 0 ? [] : chunksOf(writes, [])) {
+      await commitUnlocked(this.#kv, this.#keys, chunk);
+    }
+  }
+
+  /** The log from line `from` on. */
+  async logs(task: string, from = 0): Promise<Listing<TaskLogRecord>> {
+    const keyOf = (line: TaskLogRecord): string => this.#keys.taskLog(task, line.seq);
+    const records = new Records(this.#kv, { schema: logSchema, keyOf });
+    return records.under(
+      this.#keys.taskLogs(task),
+      from === 0 ? {} : { from: this.#keys.taskLog(task, from) },
+    );
+  }
+
+  /** Removes finished tasks, with their plans, journals and logs, beyond the newest `keep`. Returns how many. */
+  async trim(keep: number): Promise<number> {
+    const { items } = await this.#records.under(this.#keys.tasks(), { descending: true });
+    const old = items.slice(keep).filter(({ value }) => FINAL.has(value.state));
+    for (const stored of old) {
+      const task = stored.value.task_id;
+      await commitUnlocked(this.#kv, this.#keys, [
+        this.#records.remove(stored),
+        { kind: 'delete', key: this.#keys.taskPlan(task), expect: 'any' },
+        { kind: 'delete_prefix', prefix: this.#keys.taskEvents(task) },
+        { kind: 'delete_prefix', prefix: this.#keys.taskLogs(task) },
+      ]);
+    }
+    return old.length;
+  }
+}
