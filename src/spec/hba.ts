@@ -5,14 +5,7 @@ import { RESERVED_MAP, reservedRole } from './names.ts';
 import { didYouMean } from './nearest.ts';
 import { oneOf, shown } from './wording.ts';
 
-export const HBA_TYPES: readonly string[] = [
-  'local',
-  'host',
-  'hostssl',
-  'hostnossl',
-  'hostgssenc',
-  'hostnogssenc',
-];
+const HBA_TYPES: readonly string[] = ['local', 'host', 'hostssl', 'hostnossl', 'hostgssenc', 'hostnogssenc'];
 
 /** Without TLS such lines match nobody, and Postgres itself reports them as errors. */
 const TLS_TYPE = 'hostssl';
@@ -21,7 +14,7 @@ const NO_TLS = 'not supported yet; TLS between clients and Postgres comes later'
 type Where = 'anywhere' | 'local' | 'host';
 
 /** Methods a line may name, and the connections they work for. */
-export const HBA_METHODS = {
+const HBA_METHODS = {
   'scram-sha-256': 'anywhere',
   md5: 'anywhere',
   password: 'anywhere',
@@ -164,7 +157,7 @@ export function hbaProblem(line: string): string | undefined {
 
   const type = typeField[0]?.text ?? '';
   if (!HBA_TYPES.includes(type) || typeField.length > 1) {
-    return `${shown(type)} is not a type of connection; ${didYouMean(type, HBA_TYPES) || `use ${oneOf(HBA_TYPES)}`}`;
+    return `${shown(type)} is not a type of connection; ${didYouMean(type, HBA_TYPES) || `use ${oneOf(HBA_TYPES.filter((known) => known !== TLS_TYPE))}`}`;
   }
   const shape = type === 'local' ? SHAPE_LOCAL : `write: ${type} ${SHAPE_HOST}`;
   if (type === TLS_TYPE) return `lines of type ${type} are ${NO_TLS}`;

@@ -49,7 +49,8 @@ script=$(head -c "$length")
 exec 3<&0
 finish() { printf '\\n%s result %s\\n' "$nonce" "$1"; exit 0; }
 if [ "$fence" != - ]; then
-  ( umask 077; mkdir -p "\${fence%/*}" ) || finish 73
+  # The base directory is for others to pass through, the fences are not.
+  mkdir -p "\${fence%/.fence/*}" && ( umask 077; mkdir -p "\${fence%/*}" ) || finish 73
   exec 8>>"$fence.lock" 9>>"$fence.run"
   flock 8
   seen=$(cat "$fence" 2>/dev/null || echo 0)

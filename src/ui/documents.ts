@@ -2,9 +2,22 @@ import type { ErrorCode } from '../errors.ts';
 import type { JsonObject } from '../json.ts';
 import type { PlanDocument } from '../plan/summary.ts';
 import type { DatabaseState, InstanceState, TaskState } from '../records/states.ts';
-import type { HostFacts, RunOrigin, SshSettings, TaskEventRecord, TaskRecord, Timestamp } from '../records/types.ts';
+import type {
+  HostFacts,
+  HostRecord,
+  RunOrigin,
+  SshSettings,
+  TaskEventRecord,
+  TaskLogRecord,
+  TaskRecord,
+  Timestamp,
+} from '../records/types.ts';
 
-/** Who left a record in progress: a run that died. */
+export type { PlanDocument } from '../plan/summary.ts';
+
+// What `-o json` and `-o yaml` print. People script against these: fields are added, never renamed or removed.
+
+/** Of a record that is in progress while nobody works on it: the run that left it so. */
 export interface Interrupted {
   readonly task_id: string;
   readonly who: string;
@@ -19,15 +32,19 @@ export interface InstanceDocument {
   readonly host_id: string;
   readonly node_name: string;
   readonly state: InstanceState;
+  /** Null where it does not serve, or nobody knows. */
   readonly role: 'primary' | 'replica' | null;
+  /** What clients and members reach it at; null where its host is not registered any more. */
   readonly address: string | null;
   readonly port: number;
   readonly patroni_port: number;
   readonly postgres_version: string | null;
   readonly pending_restart: boolean;
+  /** How far it is behind the primary; null where that is not known. */
   readonly lag_bytes: number | null;
-  readonly timeline: number | null;
-  readonly running: boolean;
+  readonly timeline?: number | null;
+  /** False: stopped on request. */
+  readonly running?: boolean;
   readonly error: string | null;
   readonly created_at: Timestamp;
   readonly updated_at: Timestamp;
@@ -43,6 +60,7 @@ export interface DatabaseDocument {
   readonly kind: 'Database';
   readonly id: string;
   readonly state: DatabaseState;
+  /** Complete with its id, without secrets, so that `-f` takes it back. */
   readonly spec: JsonObject;
   readonly uid: string;
   readonly created_at: Timestamp;
@@ -58,19 +76,22 @@ export interface DatabaseListDocument {
   readonly items: readonly Omit<DatabaseDocument, 'spec'>[];
 }
 
+/** `unknown` where nobody looked just now. */
+export type HostState = 'reachable' | 'unreachable' | 'unusable' | 'unknown';
+
 export interface HostDocument {
   readonly kind: 'Host';
   readonly id: string;
   readonly address: string;
-  readonly state: 'reachable' | 'unreachable' | 'unusable' | 'unknown';
-  readonly advertise: string | null;
-  readonly ssh: SshSettings;
-  readonly base_dir: string;
-  readonly service_manager: 'systemd' | 'process';
+  readonly state: HostState;
+  readonly advertise?: string | null;
+  readonly ssh?: SshSettings;
+  readonly base_dir?: string;
+  readonly service_manager: HostRecord['service_manager'];
   readonly facts: HostFacts | null;
   readonly labels: Readonly<Record<string, string>>;
-  /** What is missing on it, a sentence each; only where it was just looked at. */
-  readonly findings: readonly string[];
+  /** What a look at it found missing or wrong. */
+  readonly findings?: readonly string[];
   readonly created_at: Timestamp;
   readonly updated_at: Timestamp;
 }
@@ -80,25 +101,72 @@ export interface HostListDocument {
   readonly items: readonly HostDocument[];
 }
 
-export type TaskDocument = { readonly kind: 'Task'; readonly state: TaskState } & Omit<TaskRecord, 'databases'>;
+/** A rehearsal that spans databases. */
+export interface PlanListDocument {
+  readonly kind: 'PlanList';
+  readonly items: readonly PlanDocument[];
+}
+
+export interface TaskDocument {
+  readonly kind: 'Task';
+  readonly task_id: string;
+  readonly operation: string;
+  readonly scope: TaskRecord['scope'];
+  readonly entity_id: string;
+  readonly state: TaskState;
+  readonly error: string | null;
+  readonly who: string;
+  readonly from: RunOrigin;
+  readonly started_at: Timestamp;
+  readonly finished_at: Timestamp | null;
+  readonly events: TaskRecord['events'];
+  readonly interrupted?: Interrupted;
+}
 
 export interface TaskListDocument {
   readonly kind: 'TaskList';
   readonly items: readonly TaskDocument[];
 }
 
-/** The journal of a task, in the order it was written. */
+/** What a task did, oldest first: its journal, and what its steps said. */
 export interface TaskLogDocument {
   readonly kind: 'TaskLog';
   readonly task_id: string;
-  readonly items: readonly TaskEventRecord[];
+  readonly items: readonly (TaskEventRecord | TaskLogRecord)[];
 }
 
-/** What a command that changes something did; `task` is null where nothing was to be done. */
+/** What a command that changes something ends with. */
 export interface TaskResultDocument {
   readonly kind: 'TaskResult';
+  /** Null where there was nothing to do. */
   readonly task: TaskDocument | null;
   readonly database?: DatabaseDocument;
+  readonly instance?: InstanceDocument;
+  /** Of an operation on several databases: how each of them came out. */
+  readonly databases?: readonly {
+    readonly id: string;
+    readonly state: DatabaseState;
+    readonly error: string | null;
+  }[];
+}
+
+/** Something that is not as it should be, and what to do about it. */
+export interface Finding {
+  readonly severity: 'error' | 'warning' | 'info';
+  readonly subject: string;
+  readonly message: string;
+  readonly remedy: string | null;
+}
+
+export interface StatusDocument {
+  readonly kind: 'Status';
+  readonly databases: readonly DatabaseDocument[];
+  readonly findings: readonly Finding[];
+}
+
+export interface DoctorReportDocument {
+  readonly kind: 'DoctorReport';
+  readonly findings: readonly Finding[];
 }
 
 /** What runs of pgctl's own on this machine. */
@@ -110,35 +178,32 @@ export interface LocalDocument {
   readonly databases: readonly string[];
 }
 
-export interface SpecDocument {
-  readonly kind: 'Spec';
-  readonly id: string;
-  readonly spec: JsonObject;
-}
-
 export interface ErrorDocument {
   readonly kind: 'Error';
   readonly code: ErrorCode;
   readonly message: string;
   readonly hint: string | null;
+  /** Whether the same command can succeed with nothing else changed. */
   readonly retriable: boolean;
   readonly task_id?: string;
   readonly details?: readonly string[];
 }
 
-/** Everything that goes to stdout as one document. */
-export type Document =
-  | DatabaseDocument
-  | DatabaseListDocument
+/** Every document there is. */
+export type PgctlDocument =
   | InstanceDocument
   | InstanceListDocument
+  | DatabaseDocument
+  | DatabaseListDocument
   | HostDocument
   | HostListDocument
+  | PlanDocument
+  | PlanListDocument
   | TaskDocument
   | TaskListDocument
   | TaskLogDocument
   | TaskResultDocument
+  | StatusDocument
+  | DoctorReportDocument
   | LocalDocument
-  | SpecDocument
-  | PlanDocument
   | ErrorDocument;

@@ -1,3 +1,8 @@
-const show = (d: unknown): string => JSON.stringify(d, null, 1);
-export const showHost = show, showHostList = show, showDatabase = show, showDatabaseList = show, showInstance = show, showInstanceList = show, showTask = show, showTaskList = show, showTaskLog = show, showPlan = show, showLocal = show;
-export const showTaskResult = (d: { task: unknown }): string => d.task === null ? 'no change' : show(d);
+/** The text of every document: (document, theme) → text, without an end of line. */
+export { showDatabase, showDatabaseList } from './views/database.ts';
+export { showFindings } from './views/finding.ts';
+export { showHost, showHostList } from './views/host.ts';
+export { showInstance, showInstanceList } from './views/instance.ts';
+export { showLocal } from './views/local.ts';
+export { showPlan, showPlanList } from './views/plan.ts';
+export { showTask, showTaskList, showTaskLog, showTaskResult } from './views/task.ts';

@@ -49,7 +49,7 @@ describe('a line of pg_hba.conf', () => {
     ['hosts all all all md5', '"hosts" is not a type of connection; did you mean "host"?'],
     [
       'tcp all all all md5',
-      '"tcp" is not a type of connection; use local, host, hostssl, hostnossl, hostgssenc or hostnogssenc',
+      '"tcp" is not a type of connection; use local, host, hostnossl, hostgssenc or hostnogssenc',
     ],
     ['host all all 10.0.0.1 md5', 'the address "10.0.0.1" has no mask; write 10.0.0.1/32 for this one'],
     ['host all all 10.0.0.0/33 md5', 'the mask "33" does not fit; use 0 to 32'],

@@ -1,0 +1,86 @@
+import type { HostFacts } from '../../records/types.ts';
+import type { HostDocument, HostListDocument } from '../documents.ts';
+import { fields } from '../fields.ts';
+import { formatBytes, formatTime } from '../quantity.ts';
+import { type Column, table } from '../table.ts';
+import { paintState, type Theme } from '../theme.ts';
+
+export function showHost(host: HostDocument, theme: Theme): string {
+  const { facts, ssh } = host;
+  return [
+    theme.strong(`Host ${host.id}`),
+    fields(theme, [
+      ['state', paintState(theme, host.state)],
+      ['address', host.address],
+      ['advertised', host.advertise ?? null],
+      ['ssh', ssh === undefined ? null : sshText(ssh)],
+      ['base directory', host.base_dir ?? null],
+      ['service manager', host.service_manager],
+      ['labels', labelText(host) || null],
+      ...(facts === null ? [['facts', 'not gathered yet'] as const] : factFields(facts)),
+      ['created', formatTime(host.created_at)],
+      ['updated', formatTime(host.updated_at)],
+    ]),
+    ...showHostFindings(host, theme),
+  ].join('\n');
+}
+
+function factFields(facts: HostFacts): (readonly [string, string | null])[] {
+  const { patroni, clock_skew_seconds: skew } = facts;
+  const disk = `${formatBytes(facts.disk_free_bytes)} free of ${formatBytes(facts.disk_total_bytes)}`;
+  return [
+    ['system', `${facts.os}, kernel ${facts.kernel}`],
+    ['hostname', facts.hostname],
+    ['postgres', facts.postgres.map(({ version, bin_dir }) => `${version} in ${bin_dir}`).join('\n') || 'none found'],
+    ['patroni', patroni === null ? 'none found' : `${patroni.version} at ${patroni.path}`],
+    ['privileges', `${facts.privileges}; Postgres runs as ${facts.run_user}`],
+    ['cpus', String(facts.cpus)],
+    ['memory', formatBytes(facts.memory_bytes)],
+    ['disk', disk],
+    ['clock', `${skew > 0 ? '+' : ''}${skew.toFixed(1)} s from pgctl's`],
+    ['gathered', formatTime(facts.gathered_at)],
+  ];
+}
+
+function sshText({ user, port, identity_file }: NonNullable<HostDocument['ssh']>): string | null {
+  const parts = [
+    user === null ? null : `user ${user}`,
+    port === null ? null : `port ${port}`,
+    identity_file === null ? null : `key ${identity_file}`,
+  ].filter((part) => part !== null);
+  return parts.length === 0 ? null : parts.join(', ');
+}
+
+/** What a check found missing or wrong, one a line. */
+function showHostFindings({ findings }: HostDocument, theme: Theme): string[] {
+  if (findings === undefined || findings.length === 0) return [];
+  return ['', theme.strong('Findings'), ...findings.map((finding) => `  ${theme.bad('!')} ${finding.replace(/\n/g, '\n    ')}`)];
+}
+
+export function showHostList({ items }: HostListDocument, theme: Theme): string {
+  if (items.length === 0) return 'No hosts.';
+  const columns: Column<HostDocument>[] = [
+    { title: 'HOST', text: ({ id }) => id },
+    { title: 'ADDRESS', text: ({ address }) => address },
+    { title: 'STATE', text: ({ state }) => state, paint: (text, { state }) => paintState(theme, state, text) },
+    { title: 'SERVICES', text: ({ service_manager }) => service_manager },
+    { title: 'POSTGRES', text: ({ facts }) => facts?.postgres.map(({ version }) => version).join(', ') || '-' },
+    { title: 'PATRONI', text: ({ facts }) => facts?.patroni?.version ?? '-' },
+    { title: 'LABELS', text: labelText, gives: true, optional: true },
+    { title: 'FINDINGS', text: ({ findings }) => (findings ?? []).join('; '), gives: true, optional: true, paint: theme.bad },
+  ];
+  const list = table(columns, items, theme);
+  // A table shortens findings on a narrow terminal, and what is missing is what one looks for.
+  const cut = theme.width !== null && items.some(({ findings }) => (findings ?? []).length > 0);
+  if (!cut) return list;
+  const whole = items
+    .filter(({ findings }) => (findings ?? []).length > 0)
+    .flatMap((host) => [theme.strong(host.id), ...showHostFindings(host, theme).slice(2)]);
+  return [table(columns.slice(0, -1), items, theme), '', ...whole].join('\n');
+}
+
+function labelText({ labels }: HostDocument): string {
+  return Object.entries(labels)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(' ');
+}

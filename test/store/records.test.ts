@@ -1,0 +1,402 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Keys, instanceParts, LOCAL_MACHINE } from '../../src/store/keys.ts';
+import { refuseCorrupt, requireDatabase } from '../../src/store/snapshot.ts';
+import type { Store } from '../../src/store/store.ts';
+import { newTaskId } from '../../src/store/tasks.ts';
+import type { Write } from '../../src/store/write.ts';
+import { startEtcd, type Etcd } from './etcd.ts';
+import { database, errorOf, host, instance, lockOf, NOW, resource, storeOn, task } from './fixtures.ts';
+
+let etcd: Etcd;
+const stores: Store[] = [];
+
+function open(): Store {
+  const store = storeOn(etcd);
+  stores.push(store);
+  return store;
+}
+
+function raw(key: string, value: string): Write {
+  return { kind: 'put', key, value, expect: 'any' };
+}
+
+/** Writes whatever, as pgctl or as a stranger. */
+async function put(store: Store, ...writes: readonly Write[]): Promise<void> {
+  const lock = await lockOf(store, 'setup');
+  await lock.commitChunked(writes, []);
+  await lock.release();
+}
+
+beforeAll(async () => {
+  etcd = await startEtcd();
+});
+afterAll(async () => {
+  for (const store of stores) store.close();
+  await etcd.stop();
+});
+
+describe('keys', () => {
+  const keys = new Keys('/pgctl');
+
+  test('are those of the design', () => {
+    expect([
+      keys.meta(),
+      keys.host('host-1'),
+      keys.tombstone('host-1'),
+      keys.database('shop'),
+      keys.instance('shop.n1.host-1'),
+      keys.status('shop.n1.host-1'),
+      keys.guard('shop.n1.host-1'),
+      keys.resource('shop', 'unit', 'shop.n1.host-1'),
+      keys.port('host-1', 5432),
+      keys.secret('shop', 'superuser'),
+      keys.task('t1'),
+      keys.taskPlan('t1'),
+      keys.taskEvent('t1', 7),
+      keys.taskLog('t1', 12),
+      keys.lock('shop'),
+      keys.patroniScope('shop', 'n1'),
+    ]).toEqual([
+      '/pgctl/v1/meta',
+      '/pgctl/v1/hosts/host-1',
+      '/pgctl/v1/tombstones/hosts/host-1',
+      '/pgctl/v1/databases/shop',
+      '/pgctl/v1/instances/shop/shop.n1.host-1',
+      '/pgctl/v1/instance_statuses/shop/shop.n1.host-1',
+      '/pgctl/v1/guards/shop.n1.host-1',
+      '/pgctl/v1/resources/shop/unit/shop.n1.host-1',
+      '/pgctl/v1/ports/host-1/5432',
+      '/pgctl/v1/secrets/shop/superuser',
+      '/pgctl/v1/tasks/t1',
+      '/pgctl/v1/task_plans/t1',
+      '/pgctl/v1/task_events/t1/00000007',
+      '/pgctl/v1/task_logs/t1/00000012',
+      '/pgctl/v1/locks/databases/shop',
+      '/pgctl/patroni/shop.n1/',
+    ]);
+    expect(keys.port(LOCAL_MACHINE, 5432)).toBe('/pgctl/v1/ports/local--machine/5432');
+  });
+
+  test('of names that users choose have no slash of theirs', () => {
+    expect(keys.resource('shop', 'role', 'shop.n1/a/../b')).toBe('/pgctl/v1/resources/shop/role/shop.n1%2Fa%2F..%2Fb');
+  });
+
+  test('prefixes end where a longer name cannot go on', () => {
+    for (const prefix of [
+      keys.hosts(),
+      keys.databases(),
+      keys.instances(),
+      keys.instancesOf('a'),
+      keys.statusesOf('a'),
+      keys.guardsOf('a'),
+      keys.resourcesOf('a'),
+      keys.ports(),
+      keys.portsOf('a'),
+      keys.secretsOf('a'),
+      keys.tasks(),
+      keys.taskEvents('a'),
+      keys.taskLogs('a'),
+      keys.locks(),
+      keys.patroniNamespace,
+      keys.patroniOf('a'),
+      keys.patroniScope('a', 'n1'),
+    ]) {
+      expect(prefix).toMatch(/[/.]$/);
+    }
+  });
+
+  const bad = ['', 'A', 'a/b', '..', 'a.b', 'a--b', '-a', 'a-', "'; drop table x", '$(reboot)', 'a\u0000', 'a'.repeat(37)];
+  test.each(bad)('refuse %j as an id', (id) => {
+    for (const build of [
+      () => keys.host(id),
+      () => keys.database(id),
+      () => keys.lock(id),
+      () => keys.task(id),
+      () => keys.patroniOf(id),
+      () => keys.instance(`${id}.n1.host-1`),
+      () => keys.guard(`shop.n1.${id}`),
+      () => keys.patroniScope('shop', id),
+    ]) {
+      expect(build).toThrow(expect.objectContaining({ code: 'usage' }));
+    }
+  });
+
+  test.each(['pgctl', '/pgctl/', '/', '', '/a//b', '/a b'])('refuse %j as a prefix', (prefix) => {
+    expect(() => new Keys(prefix)).toThrow(expect.objectContaining({ code: 'usage' }));
+  });
+
+  test('an instance is taken apart', () => {
+    expect(instanceParts('shop.n1.host-1')).toEqual({ database: 'shop', node: 'n1', host: 'host-1' });
+    expect(() => instanceParts('shop.n1')).toThrow(expect.objectContaining({ code: 'usage' }));
+    expect(() => instanceParts('shop.n1.h.x')).toThrow(expect.objectContaining({ code: 'usage' }));
+  });
+});
+
+describe('values that pgctl did not write', () => {
+  test.each([
+    ['no JSON', 'hello', 'it is not JSON'],
+    ['a NUL', '\u0000', 'it is not JSON'],
+    ['another shape', '{"database_id":"bad"}', /^spec: /],
+    ['another type', '[]', /expected object/],
+    ['an unknown state', JSON.stringify({ ...database('bad'), state: 'odd' }), /^state: /],
+    ['the record of another', JSON.stringify(database('other')), 'it is the record of another key'],
+  ])('are named by their key, and others are read: %s', async (_, value, problem) => {
+    const store = open();
+    const key = store.keys.database('bad');
+    await put(store, store.databases.write(database('good'), 'any'), raw(key, value));
+    const { items, corrupt } = await store.databases.list();
+    expect(items.map(({ value: { database_id: id } }) => id)).toEqual(['good']);
+    const said = typeof problem === 'string' ? problem : expect.stringMatching(problem);
+    expect(corrupt).toEqual([{ key, problem: said }]);
+    const error = await errorOf(store.databases.get('bad'));
+    expect(error).toMatchObject({ code: 'store_corrupt', exitCode: 7 });
+    expect((error as Error).message).toContain(key);
+    expect((await store.databases.get('good'))?.value.database_id).toBe('good');
+  });
+
+  test('do not show a secret that stands in the wrong place', async () => {
+    const store = open();
+    const key = store.keys.database('bad');
+    await put(store, raw(key, JSON.stringify({ ...database('bad'), state: 'geheim' })));
+    expect(JSON.stringify(await store.databases.list())).not.toContain('geheim');
+  });
+
+  test('fields of a newer pgctl are kept when the record is written again', async () => {
+    const store = open();
+    const newer = { ...instance('shop.n1.host-1'), shiny: { a: [1] } };
+    await put(store, raw(store.keys.instance('shop.n1.host-1'), JSON.stringify(newer)));
+    const read = await store.instances.get('shop.n1.host-1');
+    await put(store, store.instances.write({ ...instance('shop.n1.host-1'), ...read?.value, error: 'x' }, 'any'));
+    const found = await store.kv.get(store.keys.instance('shop.n1.host-1'));
+    expect(JSON.parse(found?.value.toString() ?? '')).toEqual({ ...newer, error: 'x' });
+  });
+
+  test('a record that could not be read again is not written', () => {
+    const store = open();
+    expect(() => store.instances.write(instance('shop.n1.host-1', { port: 70_000 }), 'any')).toThrow(
+      expect.objectContaining({ code: 'internal' }),
+    );
+    expect(() => store.instances.write(instance('shop.n1.host-1', { host_id: 'host-2' }), 'any')).toThrow(
+      expect.objectContaining({ code: 'internal' }),
+    );
+  });
+});
+
+describe('hosts', () => {
+  test('are written only as they were read', async () => {
+    const store = open();
+    const revision = await store.hosts.put(host('host-1'), 'absent');
+    expect(await errorOf(store.hosts.put(host('host-1', { address: 'b' }), 'absent'))).toMatchObject({ code: 'stale' });
+    const next = await store.hosts.put(host('host-1', { address: 'c' }), { modRevision: revision });
+    expect(await errorOf(store.hosts.put(host('host-1'), { modRevision: revision }))).toMatchObject({ code: 'stale' });
+    expect(await store.hosts.require('host-1')).toMatchObject({ modRevision: next, value: { address: 'c' } });
+    expect(await errorOf(store.hosts.require('host-2'))).toMatchObject({ code: 'not_found' });
+  });
+
+  test('are not removed while a port is reserved on them, nor given an instance once they are removed', async () => {
+    const store = open();
+    await store.hosts.put(host('host-1'), 'absent');
+    await store.hosts.put(host('host-10'), 'absent');
+    const lock = await lockOf(store);
+    await lock.commit([
+      store.hosts.stillThere('host-1'),
+      store.ports.reserve({ host: 'host-1', port: 5432, instance_id: 'shop.n1.host-1' }),
+      store.ports.reserve({ host: 'host-10', port: 5432, instance_id: 'shop.n1.host-10' }),
+    ]);
+    expect(await errorOf(store.hosts.remove(await store.hosts.require('host-1')))).toMatchObject({ code: 'stale' });
+    const [reserved] = (await store.ports.listOf('host-1')).items;
+    expect(reserved?.value).toEqual({ host: 'host-1', port: 5432, instance_id: 'shop.n1.host-1' });
+    await lock.commit(reserved === undefined ? [] : [store.ports.release(reserved)]);
+    await store.hosts.remove(await store.hosts.require('host-1'));
+    expect(await store.hosts.get('host-1')).toBeNull();
+    expect(
+      await errorOf(
+        lock.commit([
+          store.hosts.stillThere('host-1'),
+          store.ports.reserve({ host: 'host-1', port: 5433, instance_id: 'shop.n1.host-1' }),
+        ]),
+      ),
+    ).toMatchObject({ code: 'stale' });
+    expect((await store.ports.listOf('host-1')).items).toEqual([]);
+    await lock.release();
+  });
+
+  test('that were lost are remembered until they are added again', async () => {
+    const store = open();
+    await put(store, store.hosts.tombstone('host-1', NOW));
+    expect(await store.hosts.isTombstoned('host-1')).toBe(true);
+    await put(store, store.hosts.removeTombstone('host-1'));
+    expect(await store.hosts.isTombstoned('host-1')).toBe(false);
+  });
+});
+
+describe('tasks', () => {
+  test('have ids in the order of their times', () => {
+    const bytes = Uint8Array.from([0, 31, 32, 255, 7, 8]);
+    const id = newTaskId(new Date('2026-04-12T10:15:30.123Z'), bytes);
+    expect(id).toBe('20260412-101530123-0z0z78');
+    const times = ['2026-04-12T10:15:30.124Z', '2026-04-12T11:00:00.000Z', '2026-10-01T00:00:00.000Z', '2027-01-01T00:00:00.000Z'];
+    const ids = [id, ...times.map((time) => newTaskId(new Date(time), bytes))];
+    expect(ids.toSorted()).toEqual(ids);
+    expect(new Keys('/p').task(id)).toBe(`/p/v1/tasks/${id}`);
+  });
+
+  test('are listed newest first, read by the handful, and trimmed when they are over', async () => {
+    const store = open();
+    const ids = ['20260101-000000000-a', '20260102-000000000-a', '20260103-000000000-a', '20260104-000000000-a'];
+    const lock = await lockOf(store);
+    for (const id of ids) {
+      await lock.commit([
+        store.tasks.write(task(id, { state: id === ids[1] ? 'running' : 'completed' }), 'absent'),
+        store.tasks.writePlan(id, [[{ type: 'create' }]], 'absent'),
+        store.tasks.writeEvent(id, {
+          seq: 1,
+          at: NOW,
+          plan: 0,
+          phase: 0,
+          type: 'create',
+          resource: 'unit/shop.n1.host-1',
+          host_id: 'host-1',
+          step: 'intent',
+          input_hash: 'h',
+          duration_ms: null,
+          error: null,
+        }),
+      ]);
+      await store.tasks.appendLogs(id, [{ seq: 1, at: NOW, host_id: null, message: 'm', fields: { a: [1] } }]);
+    }
+    await lock.release();
+    expect((await store.tasks.list(2)).items.map(({ value }) => value.task_id)).toEqual([ids[3], ids[2]]);
+    expect((await store.tasks.getEach([ids[0] ?? '', 'none'])).items.map(({ value }) => value.task_id)).toEqual([ids[0]]);
+    expect(await store.tasks.getPlan(ids[0] ?? '')).toEqual([[{ type: 'create' }]]);
+    expect(await store.tasks.trim(1)).toBe(2);
+    expect((await store.tasks.list(10)).items.map(({ value }) => value.task_id)).toEqual([ids[3], ids[1]]);
+    const left = await store.kv.range(`${store.prefix}/v1/task`, { keysOnly: true });
+    expect(left.filter(({ key }) => key.includes(ids[0] ?? ''))).toEqual([]);
+    expect((await store.tasks.events(ids[1] ?? '')).items).toHaveLength(1);
+  });
+
+  test('keep their log in order, and give it from a line on', async () => {
+    const store = open();
+    const lines = Array.from({ length: 300 }, (_, index) => ({
+      seq: index + 1,
+      at: NOW,
+      host_id: 'host-1',
+      message: `line ${index + 1}`,
+      fields: {},
+    }));
+    await store.tasks.appendLogs('t1', lines);
+    await store.tasks.appendLogs('t1', []);
+    expect((await store.tasks.logs('t1')).items.map(({ value }) => value)).toEqual(lines);
+    expect((await store.tasks.logs('t1', 298)).items.map(({ value }) => value.seq)).toEqual([298, 299, 300]);
+  });
+});
+
+describe('a snapshot', () => {
+  test('of one database is read in one round trip, and holds nothing of another', async () => {
+    const store = open();
+    const { key } = await store.prepareToChange();
+    const lock = await lockOf(store, 'a', { who: 'ann' });
+    for (const id of ['a', 'ab']) {
+      const name = `${id}.n1.host-1`;
+      await put(
+        store,
+        store.databases.write(database(id), 'absent'),
+        store.instances.write(instance(name), 'absent'),
+        store.instances.writeStatus(
+          {
+            instance_id: name,
+            server_version: '17.4',
+            pending_restart: false,
+            pending_restart_reason: null,
+            started_at: null,
+            observed_at: NOW,
+          },
+          'absent',
+        ),
+        store.resources.write(id, resource('role', `${id}.n1/x y`), 'absent'),
+        store.ports.reserve({ host: 'host-1', port: id === 'a' ? 5432 : 5433, instance_id: name }),
+        store.secrets.write({ database: id, name: 'superuser', value: await secret(), key, expect: 'absent' }),
+        raw(`${store.keys.patroniScope(id, 'n1')}leader`, 'host-1'),
+      );
+    }
+    await store.hosts.put(host('host-1'), 'absent');
+    const calls: unknown[] = [];
+    const read = store.kv.read.bind(store.kv);
+    store.kv.read = (specs) => {
+      calls.push(specs);
+      return read(specs);
+    };
+    const snapshot = await store.readDatabase('a');
+    expect(calls).toHaveLength(1);
+    expect(snapshot.database?.value).toEqual(database('a'));
+    expect(snapshot.instances.map(({ value }) => value.instance_id)).toEqual(['a.n1.host-1']);
+    expect([...snapshot.statuses.keys()]).toEqual(['a.n1.host-1']);
+    expect(snapshot.resources.map(({ value }) => value)).toEqual([resource('role', 'a.n1/x y')]);
+    expect(snapshot.ports.map(({ value }) => value.instance_id)).toEqual(['a.n1.host-1', 'ab.n1.host-1']);
+    expect([...snapshot.secrets.keys()]).toEqual(['superuser']);
+    expect([...snapshot.hosts.keys()]).toEqual(['host-1']);
+    expect(snapshot.patroni.map(({ scope }) => scope)).toEqual(['a.n1']);
+    expect(snapshot.lock?.who).toBe('ann');
+    expect(snapshot.corrupt).toEqual([]);
+    const fleet = await store.readFleet();
+    expect(fleet.databases.map(({ value }) => value.database_id)).toEqual(['a', 'ab']);
+    expect(fleet.instances).toHaveLength(2);
+    expect([...fleet.statuses.keys()]).toEqual(['a.n1.host-1', 'ab.n1.host-1']);
+    expect([...fleet.patroni.keys()]).toEqual(['a.n1', 'ab.n1']);
+    expect([...fleet.locks.keys()]).toEqual(['a']);
+    expect(calls).toHaveLength(2);
+    await lock.release();
+  });
+
+  test('of a database that is not there is empty', async () => {
+    const snapshot = await open().readDatabase('none');
+    expect(snapshot).toMatchObject({ database: null, instances: [], resources: [], patroni: [], lock: null, corrupt: [] });
+    expect(() => requireDatabase(snapshot)).toThrow(expect.objectContaining({ code: 'not_found', exitCode: 5 }));
+  });
+
+  test('with a value that cannot be read is refused for an operation on that database, and for no other', async () => {
+    const store = open();
+    const bad = store.keys.instance('a.n1.host-2');
+    await put(
+      store,
+      store.databases.write(database('a'), 'absent'),
+      store.databases.write(database('b'), 'absent'),
+      raw(bad, 'x'),
+      raw(store.keys.host('host-9'), '{}'),
+      raw(store.keys.port('host-1', 5432), '?'),
+    );
+    const a = await store.readDatabase('a');
+    expect(() => {
+      refuseCorrupt(a);
+    }).toThrow(expect.objectContaining({ code: 'store_corrupt' }));
+    expect(a.corrupt.map(({ key }) => key)).toEqual([bad]);
+    const b = await store.readDatabase('b');
+    refuseCorrupt(b);
+    expect(b.corruptElsewhere.map(({ key }) => key)).toEqual([
+      store.keys.host('host-9'),
+      store.keys.port('host-1', 5432),
+    ]);
+    // A port that somebody has is taken, even if nobody can tell by whom.
+    expect(b.ports.map(({ value }) => [value.host, value.port])).toEqual([['host-1', 5432]]);
+    const fleet = await store.readFleet();
+    expect(fleet.databases).toHaveLength(2);
+    expect(fleet.corrupt.map(({ key }) => key)).toEqual([bad, store.keys.host('host-9')]);
+  });
+
+  test('of a large fleet is whole', async () => {
+    const store = open();
+    await put(
+      store,
+      ...Array.from({ length: 1200 }, (_, index) => store.instances.write(instance(`d${index % 40}.n1.h${index}`), 'any')),
+    );
+    const fleet = await store.readFleet();
+    expect(fleet.instances).toHaveLength(1200);
+    expect(new Set(fleet.instances.map(({ key }) => key)).size).toBe(1200);
+  });
+});
+
+async function secret() {
+  const { Secret } = await import('../../src/secret.ts');
+  return new Secret('canary');
+}
