@@ -3,7 +3,7 @@ import tseslint from 'typescript-eslint';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-// Rules that catch defects. Layout is Prettier's, unused code is knip's and the compiler's, who imports whom
+// Rules that catch defects. Layout is Prettier's, unused code is the compiler’s, who imports whom
 // is test/house/imports.test.ts.
 export default tseslint.config(
   { ignores: ['dist/', 'coverage/', 'node_modules/', 'test/**/goldens/', 'test/**/__snapshots__/'] },

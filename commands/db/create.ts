@@ -1,4 +1,4 @@
-import { creation } from '../../src/executor/create.ts';
+import { creation } from '../shared/create-operation.ts';
 import type { CommandModule } from '../shared/command.ts';
 import { runOperation, showRehearsal } from '../shared/operations.ts';
 import { addSpecOptions, givenSpec, type SpecFlags } from '../shared/spec-input.ts';

@@ -1,4 +1,4 @@
-import { deletion } from '../../src/executor/delete.ts';
+import { deletion } from '../shared/delete-operation.ts';
 import type { DatabaseDocument } from '../../src/ui/documents.ts';
 import { confirmByTyping } from '../shared/confirm.ts';
 import type { CommandModule } from '../shared/command.ts';

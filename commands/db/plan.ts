@@ -1,6 +1,6 @@
 import { EXIT, PgctlError } from '../../src/errors.ts';
-import { creation } from '../../src/executor/create.ts';
-import { deletion } from '../../src/executor/delete.ts';
+import { creation } from '../shared/create-operation.ts';
+import { deletion } from '../shared/delete-operation.ts';
 import type { CommandModule } from '../shared/command.ts';
 import { requireDatabaseDocument } from '../shared/fleet.ts';
 import { showRehearsal } from '../shared/operations.ts';

@@ -6,8 +6,7 @@ import { showLocal } from '../../src/ui/views.ts';
 import type { App } from '../shared/app.ts';
 import type { CommandModule } from '../shared/command.ts';
 import { localEtcdFile } from '../shared/paths.ts';
-import { etcdDir, readLocalState, runHere } from './machine.ts';
-import { localDocument } from './status.ts';
+import { etcdDir, readLocalState, runHere, localDocument } from '../shared/local-machine.ts';
 
 /** Stops the instances of local hosts; their data and records stay. */
 async function stopInstances(app: App): Promise<void> {

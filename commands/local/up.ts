@@ -9,8 +9,7 @@ import { showLocal } from '../../src/ui/views.ts';
 import type { App } from '../shared/app.ts';
 import type { CommandModule } from '../shared/command.ts';
 import { localEtcdFile } from '../shared/paths.ts';
-import { etcdDir, type LocalState, readLocalState, runHere, thisMachine } from './machine.ts';
-import { localDocument } from './status.ts';
+import { etcdDir, type LocalState, readLocalState, runHere, thisMachine, localDocument } from '../shared/local-machine.ts';
 
 /** Beside etcd's own 2379, so that a packaged etcd on the machine is not in the way, nor pgctl in its. */
 const FIRST_ETCD_PORT = 23_790;

@@ -13,7 +13,7 @@ import { INSTANCE_TYPE } from '../store/planned.ts';
 import type { SealingKey } from '../store/seal.ts';
 import type { DatabaseSnapshot, Store } from '../store/store.ts';
 import { type Expect, unchanged, type Write } from '../store/write.ts';
-import type { Intention } from './operation.ts';
+import type { Intention } from './intention.ts';
 import type { EndedEvent, Journal, PlacedEvent, RunOutcome } from './run-plans.ts';
 
 export interface MarkRequest {

@@ -1,55 +1,25 @@
 import { randomBytes } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import { PgctlError, toPgctlError } from '../errors.ts';
-import type { JsonObject } from '../json.ts';
 import { migrate } from '../plan/migrate.ts';
 import type { Plan } from '../plan/plan.ts';
 import { planOperation } from '../plan/plan-operation.ts';
 import { applyRefresh, assertReachable } from '../plan/refresh.ts';
-import { type Resource, resourceKey, type ResourceKey, type StoredResource } from '../plan/resource.ts';
+import { resourceKey, type ResourceKey, type StoredResource } from '../plan/resource.ts';
 import { planDocument, type PlanDocument } from '../plan/summary.ts';
-import type { DatabaseState } from '../records/states.ts';
-import type { InstanceDraft } from '../records/planned.ts';
-import type { HostRecord, RunOrigin, TaskRecord } from '../records/types.ts';
+import type { RunOrigin, TaskRecord } from '../records/types.ts';
 import { MIGRATIONS } from '../resources/registry.ts';
-import type { Secret } from '../secret.ts';
-import type { PortReservation } from '../store/ports.ts';
 import { refuseCorrupt } from '../store/snapshot.ts';
-import type { DatabaseSnapshot, Store } from '../store/store.ts';
+import type { Store } from '../store/store.ts';
 import type { Transport } from '../transport/transport.ts';
 import type { Reporter } from '../ui/events.ts';
 import { checkCreates } from './checks.ts';
+import type { Intention, View } from './intention.ts';
 import type { Surroundings } from './lifecycle.ts';
 import { OperationJournal } from './operation-journal.ts';
 import { refreshResources } from './refresh.ts';
 import { countEvents, runPlans, type RunOutcome } from './run-plans.ts';
 import { listenForSignals } from './signals.ts';
-
-/** What is there when an operation decides what to do. */
-export interface View {
-  readonly snapshot: DatabaseSnapshot;
-  readonly hosts: ReadonlyMap<string, HostRecord>;
-  /** The database's secrets, opened. */
-  readonly secrets: ReadonlyMap<string, Secret>;
-}
-
-/** What an operation wants: the states to lead the database through, and what its records are to say. */
-export interface Intention {
-  /** See PlanRequest.desired. */
-  readonly desired: readonly (readonly Resource[])[];
-  readonly database: {
-    /** While the operation runs. */
-    readonly state: Extract<DatabaseState, 'creating' | 'modifying' | 'deleting'>;
-    readonly spec: JsonObject;
-    readonly uid: string;
-  };
-  /** Records of instances as they are wanted; those without one get it when they are marked. */
-  readonly instances: readonly InstanceDraft[];
-  /** Ports to reserve that are not yet. */
-  readonly ports: readonly PortReservation[];
-  /** Secrets to store that are not there yet, or differ. */
-  readonly secrets: ReadonlyMap<string, Secret>;
-}
 
 export interface OperationRequest {
   /** Such as `create`. */

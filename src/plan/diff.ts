@@ -29,7 +29,7 @@ interface Pair {
 
 function compare({ from, to, path }: Pair, ignore: ReadonlySet<string>, differences: Difference[]): void {
   if (ignore.has(path)) return;
-  // Most values are equal, so a path is only made for those that are not known to be.
+  // Most values are the same, so a path is only made for the others.
   if (isArray(from) && isArray(to)) {
     const length = Math.max(from.length, to.length);
     for (let index = 0; index < length; index += 1) {
@@ -37,9 +37,9 @@ function compare({ from, to, path }: Pair, ignore: ReadonlySet<string>, differen
       if (a !== b) compare({ from: a, to: b, path: `${path}/${String(index)}` }, ignore, differences);
     }
   } else if (isObject(from) && isObject(to)) {
-    for (const key of keysOf(from, to)) {
-      const [a, b] = [own(from, key), own(to, key)];
-      if (a !== b) compare({ from: a, to: b, path: `${path}/${escapeToken(key)}` }, ignore, differences);
+    for (const key of changedKeys(from, to)) {
+      const pair = { from: own(from, key), to: own(to, key), path: `${path}/${escapeToken(key)}` };
+      compare(pair, ignore, differences);
     }
   } else {
     differences.push({
@@ -58,9 +58,11 @@ function isObject(value: Json | undefined): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function keysOf(a: JsonObject, b: JsonObject): string[] {
+/** Sorted, the keys whose values are not the same, though they may still be equal. */
+function changedKeys(a: JsonObject, b: JsonObject): string[] {
+  const changed = Object.keys(a).filter((key) => a[key] !== own(b, key));
   const added = Object.keys(b).filter((key) => !Object.hasOwn(a, key));
-  return [...Object.keys(a), ...added].sort();
+  return [...changed, ...added].sort();
 }
 
 /** A key such as `constructor` that is only inherited is not there. */

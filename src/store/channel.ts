@@ -62,6 +62,9 @@ export function openChannel(endpoint: string, tls: TlsOptions | null): Etcd3 {
   });
 }
 
+/** gRPC's status of a token that is not, or no longer, known. */
+const UNAUTHENTICATED = 16;
+
 /**
  * Puts the token on a call. etcd3's own `auth` option is not used: the connection it authenticates over is
  * made without the channel options above (so through a proxy), without a deadline, and is never closed.
@@ -72,7 +75,16 @@ export function withToken(token: string): Interceptor {
     const start = call.start.bind(call);
     call.start = (metadata, listener) => {
       metadata.set('token', token);
-      start(metadata, listener);
+      start(metadata, {
+        ...listener,
+        onReceiveStatus: (status) => {
+          // etcd3 knows an expired token by etcd's words, and then repeats the call with the same token until
+          // its deadline. In other words it stays with the status, and `Kv` gets a new token.
+          const own =
+            status.code === UNAUTHENTICATED ? { ...status, details: 'the token is not valid' } : status;
+          listener?.onReceiveStatus?.(own);
+        },
+      });
     };
     // gRPC only calls the interface's methods; the class that its types ask for cannot be had without it.
     return call as ReturnType<Interceptor>;

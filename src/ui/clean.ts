@@ -2,7 +2,6 @@ import { stripVTControlCharacters } from 'node:util';
 
 // Control characters but tab and newline, and the marks that make a terminal show text in another order than
 // it is in: an error that comes from a host must not write over what pgctl said.
-// eslint-disable-next-line no-control-regex
 const HARMFUL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 
 /** Text that comes from hosts, records or the user, without anything a terminal would act on. */
@@ -10,7 +9,15 @@ export function cleanText(text: string): string {
   return stripVTControlCharacters(text).replace(HARMFUL, '');
 }
 
-/** The same for every text in a document, keys included. */
+/** A text with colours of pgctl's own, without anything else that a terminal would act on. */
+export function cleanPainted(text: string): string {
+  return text
+    .split(/(\u001b\[[\d;]*m)/)
+    .map((part, at) => (at % 2 === 1 ? part : cleanText(part)))
+    .join('');
+}
+
+/** The same as `cleanText` for every text in a document, keys included. */
 export function cleanDocument<T>(value: T): T {
   return clean(value) as T;
 }
@@ -24,7 +31,9 @@ function clean(value: unknown): unknown {
 
 /** On one line, for places where a second line could pass for something pgctl says. */
 export function oneLine(text: string): string {
-  return cleanText(text).trim().replace(/\s*\n\s*/g, ' / ');
+  return cleanText(text)
+    .trim()
+    .replace(/\s*\n\s*/g, ' / ');
 }
 
 /** Every line after the first is indented, for the same reason. */

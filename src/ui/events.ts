@@ -19,7 +19,13 @@ export type ProgressEvent =
       readonly durationMs: number;
       readonly error: string | null;
     } & EventIdentity)
-  | { readonly kind: 'phase_finished'; readonly number: number; readonly of: number; readonly durationMs: number; readonly failed: number }
+  | {
+      readonly kind: 'phase_finished';
+      readonly number: number;
+      readonly of: number;
+      readonly durationMs: number;
+      readonly failed: number;
+    }
   /** Something the user should know that does not stop the operation. */
   | { readonly kind: 'warning'; readonly message: string }
   | {

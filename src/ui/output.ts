@@ -1,22 +1,129 @@
-import { createInterface } from 'node:readline/promises';
-import { stringify } from 'yaml';
-import { ERRORS, PgctlError } from '../errors.ts';
+import { PgctlError } from '../errors.ts';
+import { cleanDocument, cleanPainted, cleanText, indentRest } from './clean.ts';
+import { errorDocument, errorText } from './error-text.ts';
 import type { ProgressEvent } from './events.ts';
-export interface Ui { report(e: ProgressEvent): void; result<D extends { kind: string }>(d: D, render: (d: D) => string): void; error(e: PgctlError): void; warn(m: string): void; ask(q: string, flag: string): Promise<string>; close(): void }
-export function openUi(o: any): Ui {
-  return {
-    report: (e) => void (o.quiet || o.stderr.write(`${JSON.stringify(e).slice(0, 600)}\n`)),
-    result: (d, render) => void o.stdout.write(o.format === 'json' ? `${JSON.stringify(d, null, 2)}\n` : o.format === 'yaml' ? stringify(d) : `${render(d)}\n`),
-    error(e) {
-      if (o.format !== 'text') o.stdout.write(`${JSON.stringify({ kind: 'Error', code: e.code, message: e.message, hint: e.hint ?? null, retriable: ERRORS[e.code].retriable, task_id: e.taskId, details: e.details }, null, 2)}\n`);
-      else o.stderr.write(`error: ${e.message}\n${e.details.map((d) => `  ${d}\n`).join('')}hint: ${e.hint}\n${e.taskId ? `task: ${e.taskId}\n` : ''}${e.code === 'internal' ? (e.cause as Error)?.stack : ''}\n`);
-    },
-    warn: (m) => void o.stderr.write(`warning: ${m}\n`),
-    async ask(q, flag) {
-      if (!o.input || o.stdin.isTTY !== true) throw new PgctlError('confirmation_needed', `a confirmation is needed and there is nobody to ask`, { hint: `Give ${flag}.` });
-      const rl = createInterface({ input: o.stdin, output: o.stderr });
-      try { return await rl.question(q); } finally { rl.close(); }
-    },
-    close: () => undefined,
+import { type Progress, silentProgress } from './progress.ts';
+import { plainProgress } from './progress-plain.ts';
+import { terminalProgress } from './progress-terminal.ts';
+import { ask, type InputStream } from './prompt.ts';
+import { toJsonText, toYamlText } from './serialize.ts';
+import { openSink, type OutputStream, type Sink } from './sink.ts';
+import { oraSpinner } from './spinner.ts';
+import { type ColorMode, openTheme, type Theme, wantsColor } from './theme.ts';
+
+export interface UiOptions {
+  readonly format: 'text' | 'json' | 'yaml';
+  readonly color: ColorMode;
+  /** No progress; the result, warnings and errors stay. */
+  readonly quiet: boolean;
+  /** From 1 on also what begins and what caused an error, from 2 on stacks. */
+  readonly verbosity: number;
+  /** False: never ask. */
+  readonly input: boolean;
+  /** NO_COLOR, FORCE_COLOR and TERM are read from it. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly stdin: InputStream;
+  readonly stdout: OutputStream;
+  readonly stderr: OutputStream;
+}
+
+export interface Confirmation {
+  /** What would happen, over as many lines as it needs. */
+  readonly question: string;
+  /** What has to be typed. */
+  readonly expected: string;
+}
+
+/** All that pgctl says and asks. The result goes to stdout, everything else to stderr. */
+export interface Ui {
+  report(event: ProgressEvent): void;
+  /** The one result of a command. `render` makes its text and is not called for JSON and YAML. */
+  result<Document extends { readonly kind: string }>(
+    document: Document,
+    render: (document: Document, theme: Theme) => string,
+  ): void;
+  /** How a command failed. In JSON and YAML it is the result, unless there is one already. */
+  error(error: PgctlError): void;
+  /** Something to know that stops nothing. */
+  warn(message: string): void;
+  /**
+   * Asks and returns the line that was typed.
+   *
+   * @param flag What answers the question in advance, for the error where there is nobody to ask.
+   */
+  ask(question: string, flag: string): Promise<string>;
+  /** Has a word typed; throws where another one is. `--yes` is for the caller to look at. */
+  confirm(confirmation: Confirmation): Promise<void>;
+  /** Takes away what moves. Nothing is shown after it. */
+  close(): void;
+}
+
+export function openUi(options: UiOptions): Ui {
+  const { format, verbosity, stdin, input } = options;
+  const out = openSink(options.stdout);
+  const err = openSink(options.stderr);
+  const outTheme = themeOf(out, options);
+  const errTheme = themeOf(err, options);
+  const progress = openProgress(options, { err, theme: errTheme });
+  let answered = false;
+
+  const answer = (document: { readonly kind: string }): void => {
+    answered = true;
+    out.line(format === 'json' ? toJsonText(document) : toYamlText(document));
   };
+  const question = (text: string, flag: string): Promise<string> => {
+    progress.pause();
+    return ask(text, { stdin, input, flag, show: (shown) => err.write(`${cleanText(shown).trimEnd()} `) });
+  };
+  const warn = (message: string): void => err.line(`${errTheme.busy('warning:')} ${indentRest(message)}`);
+
+  return {
+    report(event) {
+      // A warning is no progress: it is shown with -q as well.
+      if (event.kind === 'warning' && options.quiet) warn(event.message);
+      else progress.report(event);
+    },
+    result(document, render) {
+      progress.pause();
+      if (format === 'text') {
+        answered = true;
+        out.line(cleanPainted(render(cleanDocument(document), outTheme)));
+      } else {
+        answer(document);
+      }
+    },
+    error(error) {
+      progress.pause();
+      if (format === 'text' || answered) err.line(errorText(error, { theme: errTheme, verbosity }));
+      else answer(errorDocument(error));
+    },
+    warn,
+    ask: question,
+    async confirm({ question: text, expected }) {
+      const typed = (await question(`${text}\nType ${expected} to go on:`, '--yes')).trim();
+      if (typed === expected) return;
+      throw new PgctlError('not_confirmed', `not confirmed: ${JSON.stringify(typed)} is not ${expected}`, {
+        hint: 'Nothing was changed.',
+      });
+    },
+    close: () => progress.close(),
+  };
+}
+
+function themeOf({ terminal, width }: Sink, { color, env }: UiOptions): Theme {
+  return openTheme({
+    color: wantsColor({ mode: color, env, terminal: terminal && env.TERM !== 'dumb' }),
+    width,
+  });
+}
+
+function openProgress(
+  { format, quiet, verbosity, env }: UiOptions,
+  { err, theme }: { readonly err: Sink; readonly theme: Theme },
+): Progress {
+  if (quiet) return silentProgress;
+  const write = (line: string): void => err.line(line);
+  // A terminal that cannot move its cursor is a log.
+  if (format !== 'text' || !err.terminal || env.TERM === 'dumb') return plainProgress(write, verbosity);
+  return terminalProgress({ write, theme, spinner: oraSpinner(err.stream, theme) });
 }

@@ -19,17 +19,21 @@ const GAP = 2;
 const LEAST_GIVING = 12;
 const LEAST = 8;
 const NO_BORDERS = Object.fromEntries(
-  ['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right'].concat(
-    ['left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid', 'middle'],
-  ).map((name) => [name, '']),
+  ['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right']
+    .concat(['left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid', 'middle'])
+    .map((name) => [name, '']),
 );
 
 /** Rows below one another without borders, one line each; shortened to the theme's width where it has one. */
 export function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[], theme: Theme): string {
   const cells = rows.map((row) => columns.map(({ text }) => firstLine(text(row))));
-  const shown = columns.map((_, at) => at).filter((at) => columns[at]?.optional !== true || cells.some((c) => c[at] !== ''));
+  const shown = columns
+    .map((_, at) => at)
+    .filter((at) => columns[at]?.optional !== true || cells.some((c) => c[at] !== ''));
   const titles = columns.some(({ title }) => title !== '') ? [columns.map(({ title }) => title)] : [];
-  const wanted = columns.map((_, at) => Math.max(...[...titles, ...cells].map((line) => displayWidth(line[at] ?? ''))));
+  const wanted = columns.map((_, at) =>
+    Math.max(...[...titles, ...cells].map((line) => displayWidth(line[at] ?? ''))),
+  );
   const widths = fit(columns, { wanted, shown, width: theme.width });
 
   const layout = new Table({
@@ -69,7 +73,10 @@ function fit<Row>(columns: readonly Column<Row>[], { wanted, shown, width }: Roo
   let excess = shown.reduce((sum, at) => sum + (widths[at] ?? 0), GAP * (shown.length - 1)) - width;
   const shorten = (candidates: readonly number[], least: number): void => {
     while (excess > 0) {
-      const widest = candidates.reduce((a, b) => ((widths[b] ?? 0) > (widths[a] ?? 0) ? b : a), candidates[0] ?? 0);
+      const widest = candidates.reduce(
+        (a, b) => ((widths[b] ?? 0) > (widths[a] ?? 0) ? b : a),
+        candidates[0] ?? 0,
+      );
       if ((widths[widest] ?? 0) <= least || candidates.length === 0) return;
       widths[widest] = (widths[widest] ?? 0) - 1;
       excess--;

@@ -24,7 +24,10 @@ export interface ThemeOptions {
 export function openTheme({ color, width }: ThemeOptions): Theme {
   // The 16 colours of every terminal: its user chose what they look like.
   const chalk = new Chalk({ level: color ? 1 : 0 });
-  const paint = (style: Paint): Paint => (text) => style(text);
+  const paint =
+    (style: Paint): Paint =>
+    (text) =>
+      style(text);
   return {
     width,
     strong: paint(chalk.bold),

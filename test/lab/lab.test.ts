@@ -14,8 +14,8 @@ afterAll(async () => {
   await lab?.stop();
 });
 
-/** ssh as a user has it, who trusts the host's key at once and has ten seconds. */
-function ssh(id: string, user: string, command: string) {
+/** ssh as a user has it who trusts the host's key at once and has some seconds. */
+function ssh(id: string, user: string, command: string, timeout = 10_000) {
   const options = [
     'StrictHostKeyChecking=no',
     'UserKnownHostsFile=/dev/null',
@@ -37,7 +37,7 @@ function ssh(id: string, user: string, command: string) {
     {
       stdin: 'ignore',
       reject: false,
-      timeout: 10_000,
+      timeout,
     },
   );
 }
@@ -159,7 +159,7 @@ describe('a fault', () => {
     const host = lab.host('host-1');
     await host.freeze();
     expect(await connectTo(host.address)).toBe('connected');
-    expect(await ssh('host-1', 'root', 'true')).toMatchObject({ timedOut: true });
+    expect(await ssh('host-1', 'root', 'true', 2_000)).toMatchObject({ timedOut: true });
     await host.thaw();
     expect(await ssh('host-1', 'root', 'true')).toMatchObject({ exitCode: 0 });
     await host.freeze();

@@ -214,8 +214,14 @@ describe('a commit whose reply is lost', () => {
   test.each([
     ['a create', (store: Store): Write[] => [store.databases.write(database('shop'), 'absent')]],
     ['an overwrite', (store: Store): Write[] => [store.databases.write(database('shop'), 'any')]],
-    ['a delete', (store: Store): Write[] => [{ kind: 'delete', key: store.keys.database('shop'), expect: 'any' }]],
-    ['a delete by prefix', (store: Store): Write[] => [{ kind: 'delete_prefix', prefix: store.keys.instancesOf('shop') }]],
+    [
+      'a delete',
+      (store: Store): Write[] => [{ kind: 'delete', key: store.keys.database('shop'), expect: 'any' }],
+    ],
+    [
+      'a delete by prefix',
+      (store: Store): Write[] => [{ kind: 'delete_prefix', prefix: store.keys.instancesOf('shop') }],
+    ],
   ])('is found to have been carried out, once: %s', async (_, writes) => {
     const store = open();
     const lossy = through(store);
@@ -254,7 +260,9 @@ describe('a commit whose reply is lost', () => {
     const revision = await lossy.hosts.put(host('host-1'), 'absent');
     await dropped;
     expect((await store.hosts.get('host-1'))?.modRevision).toBe(revision);
-    expect(await errorOf(lossy.hosts.put(host('host-1', { updated_at: NOW, address: 'b' }), 'absent'))).toMatchObject({
+    expect(
+      await errorOf(lossy.hosts.put(host('host-1', { updated_at: NOW, address: 'b' }), 'absent')),
+    ).toMatchObject({
       code: 'stale',
     });
   });
@@ -284,12 +292,17 @@ describe('a commit whose reply is lost', () => {
     const lock = await lockOf(lossy);
     await lock.commit([store.databases.write(database('shop', { error: 'first' }), 'any')]);
     proxy.freeze();
-    const error = await errorOf(lock.commit([store.databases.write(database('shop', { error: 'second' }), 'any')]));
+    const error = await errorOf(
+      lock.commit([store.databases.write(database('shop', { error: 'second' }), 'any')]),
+    );
     expect(error).toMatchObject({ code: 'etcd_unreachable' });
     proxy.thaw();
     const revision = await lock.commit([store.databases.write(database('shop', { error: 'third' }), 'any')]);
     await lock.commit([]);
-    expect(await store.databases.get('shop')).toMatchObject({ modRevision: revision, value: { error: 'third' } });
+    expect(await store.databases.get('shop')).toMatchObject({
+      modRevision: revision,
+      value: { error: 'third' },
+    });
     await lock.release();
   });
 });

@@ -46,7 +46,10 @@ export async function startEtcd(options: EtcdOptions = {}): Promise<Etcd> {
       ['--log-level', 'error'],
       options.args ?? [],
     ].flat(),
-    { stdio: ['ignore', 'ignore', 'pipe'], env: { PATH: process.env['PATH'], ETCD_UNSUPPORTED_ARCH: process.arch } },
+    {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      env: { PATH: process.env['PATH'], ETCD_UNSUPPORTED_ARCH: process.arch },
+    },
   );
   const end = (): void => void child.kill('SIGKILL');
   process.once('exit', end);
@@ -74,7 +77,11 @@ export async function startEtcd(options: EtcdOptions = {}): Promise<Etcd> {
   };
 }
 
-async function untilReady(child: ChildProcess, ready: () => Promise<boolean>, said: readonly string[]): Promise<void> {
+async function untilReady(
+  child: ChildProcess,
+  ready: () => Promise<boolean>,
+  said: readonly string[],
+): Promise<void> {
   const failure = once(child, 'error').then(([error]) => error as Error);
   const end = performance.now() + START_LIMIT_MS;
   while (performance.now() < end) {

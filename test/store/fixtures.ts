@@ -46,7 +46,11 @@ export function lockRecord(changes: Partial<LockRecord> = {}): LockRecord {
   return { who: 'ann', from: HERE, command: 'pgctl db create shop', task_id: 't1', since: NOW, ...changes };
 }
 
-export function lockOf(store: Store, database = 'shop', changes: Partial<LockRecord> = {}): Promise<DatabaseLock> {
+export function lockOf(
+  store: Store,
+  database = 'shop',
+  changes: Partial<LockRecord> = {},
+): Promise<DatabaseLock> {
   return store.acquireLock(database, lockRecord(changes), { waitMs: 0 });
 }
 

@@ -48,7 +48,10 @@ describe('reading', () => {
     const kv = kvOn([etcd.endpoint]);
     const prefix = `${newPrefix()}/`;
     const keys = Array.from({ length: 2500 }, (_, index) => `${prefix}${String(index).padStart(4, '0')}`);
-    await put(kv, keys.map((key) => [key, `value of ${key}`]));
+    await put(
+      kv,
+      keys.map((key) => [key, `value of ${key}`]),
+    );
     expect(keys.length).toBeGreaterThan(2 * PAGE);
     const reading = kv.range(prefix);
     const found = await reading;
@@ -71,7 +74,11 @@ describe('reading', () => {
       [`${base}/ab/1`, 'y'],
       [`${base}/b`, 'z'],
     ]);
-    const [a, b, none] = await kv.read([{ key: `${base}/a/`, prefix: true }, { key: `${base}/b` }, { key: `${base}/c` }]);
+    const [a, b, none] = await kv.read([
+      { key: `${base}/a/`, prefix: true },
+      { key: `${base}/b` },
+      { key: `${base}/c` },
+    ]);
     expect(a?.map(({ key }) => key)).toEqual([`${base}/a/1`]);
     expect(b?.[0]?.value.toString()).toBe('z');
     expect(none).toEqual([]);
@@ -194,7 +201,10 @@ describe('etcd away', () => {
 
 describe('endpoints', () => {
   test.each([
-    [['etcd-1:2379', 'http://etcd-2'], ['http://etcd-1:2379', 'http://etcd-2:2379']],
+    [
+      ['etcd-1:2379', 'http://etcd-2'],
+      ['http://etcd-1:2379', 'http://etcd-2:2379'],
+    ],
     [['https://10.0.0.1:443/'], ['https://10.0.0.1:443']],
     [['http://[::1]:2379', 'http://[::1]:2379'], ['http://[::1]:2379']],
     [[' http://a:80 '], ['http://a:80']],
@@ -202,11 +212,16 @@ describe('endpoints', () => {
     expect(parseEndpoints(given)).toEqual(parsed);
   });
 
-  test.each([[[]], [['']], [['ftp://a']], [['http://a/b']], [['http://u:geheim@a']], [['http://a', 'https://b']], [['a b']]])(
-    '%j are refused',
-    (given) => {
-      expect(() => parseEndpoints(given)).toThrow(expect.objectContaining({ code: 'usage' }));
-      expect(() => parseEndpoints(given)).not.toThrow(/geheim/);
-    },
-  );
+  test.each([
+    [[]],
+    [['']],
+    [['ftp://a']],
+    [['http://a/b']],
+    [['http://u:geheim@a']],
+    [['http://a', 'https://b']],
+    [['a b']],
+  ])('%j are refused', (given) => {
+    expect(() => parseEndpoints(given)).toThrow(expect.objectContaining({ code: 'usage' }));
+    expect(() => parseEndpoints(given)).not.toThrow(/geheim/);
+  });
 });

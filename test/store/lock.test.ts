@@ -77,7 +77,9 @@ describe('taking a lock', () => {
     const first = await lockOf(store);
     const reason = new Error('interrupted');
     const abort = new AbortController();
-    const waiting = errorOf(store.acquireLock('shop', lockRecord(), { waitMs: 10_000, signal: abort.signal }));
+    const waiting = errorOf(
+      store.acquireLock('shop', lockRecord(), { waitMs: 10_000, signal: abort.signal }),
+    );
     abort.abort(reason);
     expect(await waiting).toBe(reason);
     await first.release();

@@ -79,20 +79,30 @@ describe("Patroni's keys", () => {
   test('of Patroni 3 read the same', () => {
     const [cluster] = parseClusters(
       keys,
-      found({ 'shop.n1/optime/leader': '1234', 'shop.n1/members/host-1': '{"role":"master","state":"running"}' }),
+      found({
+        'shop.n1/optime/leader': '1234',
+        'shop.n1/members/host-1': '{"role":"master","state":"running"}',
+      }),
     );
     expect(cluster?.leaderOptime).toBe(1234n);
     expect(cluster?.members[0]?.role).toBe('primary');
   });
 
-  test.each(['', 'null', '[]', '"x"', 'not json', '{"role":7,"timeline":"2","xlog_location":-1,"pending_restart":"yes"}'])(
-    'that say %j say nothing, and are no error',
-    (value) => {
-      const [cluster] = parseClusters(keys, found({ 'shop.n1/members/host-1': value, 'shop.n1/status': value }));
-      expect(cluster).toMatchObject({ leader: null, leaderOptime: null });
-      expect(cluster?.members).toMatchObject([
-        { name: 'host-1', state: null, role: null, timeline: null, xlogLocation: null, pendingRestart: false },
-      ]);
-    },
-  );
+  test.each([
+    '',
+    'null',
+    '[]',
+    '"x"',
+    'not json',
+    '{"role":7,"timeline":"2","xlog_location":-1,"pending_restart":"yes"}',
+  ])('that say %j say nothing, and are no error', (value) => {
+    const [cluster] = parseClusters(
+      keys,
+      found({ 'shop.n1/members/host-1': value, 'shop.n1/status': value }),
+    );
+    expect(cluster).toMatchObject({ leader: null, leaderOptime: null });
+    expect(cluster?.members).toMatchObject([
+      { name: 'host-1', state: null, role: null, timeline: null, xlogLocation: null, pendingRestart: false },
+    ]);
+  });
 });

@@ -78,7 +78,9 @@ describe('keys', () => {
   });
 
   test('of names that users choose have no slash of theirs', () => {
-    expect(keys.resource('shop', 'role', 'shop.n1/a/../b')).toBe('/pgctl/v1/resources/shop/role/shop.n1%2Fa%2F..%2Fb');
+    expect(keys.resource('shop', 'role', 'shop.n1/a/../b')).toBe(
+      '/pgctl/v1/resources/shop/role/shop.n1%2Fa%2F..%2Fb',
+    );
   });
 
   test('prefixes end where a longer name cannot go on', () => {
@@ -105,7 +107,20 @@ describe('keys', () => {
     }
   });
 
-  const bad = ['', 'A', 'a/b', '..', 'a.b', 'a--b', '-a', 'a-', "'; drop table x", '$(reboot)', 'a\u0000', 'a'.repeat(37)];
+  const bad = [
+    '',
+    'A',
+    'a/b',
+    '..',
+    'a.b',
+    'a--b',
+    '-a',
+    'a-',
+    "'; drop table x",
+    '$(reboot)',
+    'a\u0000',
+    'a'.repeat(37),
+  ];
   test.each(bad)('refuse %j as an id', (id) => {
     for (const build of [
       () => keys.host(id),
@@ -166,7 +181,10 @@ describe('values that pgctl did not write', () => {
     const newer = { ...instance('shop.n1.host-1'), shiny: { a: [1] } };
     await put(store, raw(store.keys.instance('shop.n1.host-1'), JSON.stringify(newer)));
     const read = await store.instances.get('shop.n1.host-1');
-    await put(store, store.instances.write({ ...instance('shop.n1.host-1'), ...read?.value, error: 'x' }, 'any'));
+    await put(
+      store,
+      store.instances.write({ ...instance('shop.n1.host-1'), ...read?.value, error: 'x' }, 'any'),
+    );
     const found = await store.kv.get(store.keys.instance('shop.n1.host-1'));
     expect(JSON.parse(found?.value.toString() ?? '')).toEqual({ ...newer, error: 'x' });
   });
@@ -186,9 +204,13 @@ describe('hosts', () => {
   test('are written only as they were read', async () => {
     const store = open();
     const revision = await store.hosts.put(host('host-1'), 'absent');
-    expect(await errorOf(store.hosts.put(host('host-1', { address: 'b' }), 'absent'))).toMatchObject({ code: 'stale' });
+    expect(await errorOf(store.hosts.put(host('host-1', { address: 'b' }), 'absent'))).toMatchObject({
+      code: 'stale',
+    });
     const next = await store.hosts.put(host('host-1', { address: 'c' }), { modRevision: revision });
-    expect(await errorOf(store.hosts.put(host('host-1'), { modRevision: revision }))).toMatchObject({ code: 'stale' });
+    expect(await errorOf(store.hosts.put(host('host-1'), { modRevision: revision }))).toMatchObject({
+      code: 'stale',
+    });
     expect(await store.hosts.require('host-1')).toMatchObject({ modRevision: next, value: { address: 'c' } });
     expect(await errorOf(store.hosts.require('host-2'))).toMatchObject({ code: 'not_found' });
   });
@@ -203,7 +225,9 @@ describe('hosts', () => {
       store.ports.reserve({ host: 'host-1', port: 5432, instance_id: 'shop.n1.host-1' }),
       store.ports.reserve({ host: 'host-10', port: 5432, instance_id: 'shop.n1.host-10' }),
     ]);
-    expect(await errorOf(store.hosts.remove(await store.hosts.require('host-1')))).toMatchObject({ code: 'stale' });
+    expect(await errorOf(store.hosts.remove(await store.hosts.require('host-1')))).toMatchObject({
+      code: 'stale',
+    });
     const [reserved] = (await store.ports.listOf('host-1')).items;
     expect(reserved?.value).toEqual({ host: 'host-1', port: 5432, instance_id: 'shop.n1.host-1' });
     await lock.commit(reserved === undefined ? [] : [store.ports.release(reserved)]);
@@ -235,7 +259,12 @@ describe('tasks', () => {
     const bytes = Uint8Array.from([0, 31, 32, 255, 7, 8]);
     const id = newTaskId(new Date('2026-04-12T10:15:30.123Z'), bytes);
     expect(id).toBe('20260412-101530123-0z0z78');
-    const times = ['2026-04-12T10:15:30.124Z', '2026-04-12T11:00:00.000Z', '2026-10-01T00:00:00.000Z', '2027-01-01T00:00:00.000Z'];
+    const times = [
+      '2026-04-12T10:15:30.124Z',
+      '2026-04-12T11:00:00.000Z',
+      '2026-10-01T00:00:00.000Z',
+      '2027-01-01T00:00:00.000Z',
+    ];
     const ids = [id, ...times.map((time) => newTaskId(new Date(time), bytes))];
     expect(ids.toSorted()).toEqual(ids);
     expect(new Keys('/p').task(id)).toBe(`/p/v1/tasks/${id}`);
@@ -243,7 +272,12 @@ describe('tasks', () => {
 
   test('are listed newest first, read by the handful, and trimmed when they are over', async () => {
     const store = open();
-    const ids = ['20260101-000000000-a', '20260102-000000000-a', '20260103-000000000-a', '20260104-000000000-a'];
+    const ids = [
+      '20260101-000000000-a',
+      '20260102-000000000-a',
+      '20260103-000000000-a',
+      '20260104-000000000-a',
+    ];
     const lock = await lockOf(store);
     for (const id of ids) {
       await lock.commit([
@@ -263,11 +297,15 @@ describe('tasks', () => {
           error: null,
         }),
       ]);
-      await store.tasks.appendLogs(id, [{ seq: 1, at: NOW, host_id: null, message: 'm', fields: { a: [1] } }]);
+      await store.tasks.appendLogs(id, [
+        { seq: 1, at: NOW, host_id: null, message: 'm', fields: { a: [1] } },
+      ]);
     }
     await lock.release();
     expect((await store.tasks.list(2)).items.map(({ value }) => value.task_id)).toEqual([ids[3], ids[2]]);
-    expect((await store.tasks.getEach([ids[0] ?? '', 'none'])).items.map(({ value }) => value.task_id)).toEqual([ids[0]]);
+    expect(
+      (await store.tasks.getEach([ids[0] ?? '', 'none'])).items.map(({ value }) => value.task_id),
+    ).toEqual([ids[0]]);
     expect(await store.tasks.getPlan(ids[0] ?? '')).toEqual([[{ type: 'create' }]]);
     expect(await store.tasks.trim(1)).toBe(2);
     expect((await store.tasks.list(10)).items.map(({ value }) => value.task_id)).toEqual([ids[3], ids[1]]);
@@ -316,7 +354,13 @@ describe('a snapshot', () => {
         ),
         store.resources.write(id, resource('role', `${id}.n1/x y`), 'absent'),
         store.ports.reserve({ host: 'host-1', port: id === 'a' ? 5432 : 5433, instance_id: name }),
-        store.secrets.write({ database: id, name: 'superuser', value: await secret(), key, expect: 'absent' }),
+        store.secrets.write({
+          database: id,
+          name: 'superuser',
+          value: await secret(),
+          key,
+          expect: 'absent',
+        }),
         raw(`${store.keys.patroniScope(id, 'n1')}leader`, 'host-1'),
       );
     }
@@ -351,8 +395,17 @@ describe('a snapshot', () => {
 
   test('of a database that is not there is empty', async () => {
     const snapshot = await open().readDatabase('none');
-    expect(snapshot).toMatchObject({ database: null, instances: [], resources: [], patroni: [], lock: null, corrupt: [] });
-    expect(() => requireDatabase(snapshot)).toThrow(expect.objectContaining({ code: 'not_found', exitCode: 5 }));
+    expect(snapshot).toMatchObject({
+      database: null,
+      instances: [],
+      resources: [],
+      patroni: [],
+      lock: null,
+      corrupt: [],
+    });
+    expect(() => requireDatabase(snapshot)).toThrow(
+      expect.objectContaining({ code: 'not_found', exitCode: 5 }),
+    );
   });
 
   test('with a value that cannot be read is refused for an operation on that database, and for no other', async () => {
@@ -388,7 +441,9 @@ describe('a snapshot', () => {
     const store = open();
     await put(
       store,
-      ...Array.from({ length: 1200 }, (_, index) => store.instances.write(instance(`d${index % 40}.n1.h${index}`), 'any')),
+      ...Array.from({ length: 1200 }, (_, index) =>
+        store.instances.write(instance(`d${index % 40}.n1.h${index}`), 'any'),
+      ),
     );
     const fleet = await store.readFleet();
     expect(fleet.instances).toHaveLength(1200);

@@ -44,7 +44,9 @@ describe('sealing', () => {
   test('another key says that it is another', () => {
     const other = new SealingKey(Buffer.alloc(32, 2));
     expect(other.fingerprint).not.toBe(key.fingerprint);
-    expect(() => other.open('/k', key.seal('/k', PASSWORD))).toThrow(expect.objectContaining({ code: 'secret_key' }));
+    expect(() => other.open('/k', key.seal('/k', PASSWORD))).toThrow(
+      expect.objectContaining({ code: 'secret_key' }),
+    );
   });
 });
 
@@ -72,14 +74,20 @@ describe('the key file', () => {
     const file = join(await mkdtemp(join(tmpdir(), 'pgctl-key-')), 'secret.key');
     await createSealingKey(file);
     await chmod(file, mode);
-    expect(await errorOf(readSealingKey(file))).toMatchObject({ code: 'secret_key', hint: `chmod 600 ${file}` });
+    expect(await errorOf(readSealingKey(file))).toMatchObject({
+      code: 'secret_key',
+      hint: `chmod 600 ${file}`,
+    });
   });
 
-  test.each(['', 'AAAA', 'x'.repeat(5000), `${'A'.repeat(43)}= junk`])('is refused with other content (%#)', async (text) => {
-    const file = join(await mkdtemp(join(tmpdir(), 'pgctl-key-')), 'secret.key');
-    await writeFile(file, text, { mode: 0o600 });
-    expect(await errorOf(readSealingKey(file))).toMatchObject({ code: 'secret_key' });
-  });
+  test.each(['', 'AAAA', 'x'.repeat(5000), `${'A'.repeat(43)}= junk`])(
+    'is refused with other content (%#)',
+    async (text) => {
+      const file = join(await mkdtemp(join(tmpdir(), 'pgctl-key-')), 'secret.key');
+      await writeFile(file, text, { mode: 0o600 });
+      expect(await errorOf(readSealingKey(file))).toMatchObject({ code: 'secret_key' });
+    },
+  );
 });
 
 describe('a store', () => {
@@ -110,9 +118,9 @@ describe('a store', () => {
     expect(await store.meta()).toEqual(meta);
     const again = await open(store.prefix, store.keyFile);
     expect((await again.prepareToChange()).meta).toEqual(meta);
-    expect((await open(newPrefix(), store.keyFile).then((other) => other.prepareToChange())).meta.store_id).not.toBe(
-      meta.store_id,
-    );
+    expect(
+      (await open(newPrefix(), store.keyFile).then((other) => other.prepareToChange())).meta.store_id,
+    ).not.toBe(meta.store_id);
   });
 
   test('made by two at once is one', async () => {
@@ -161,7 +169,9 @@ describe('a store', () => {
     const lock = await lockOf(store);
     const names = ['superuser', 'verifier.o/b r\'ien"', 'verifier.ünï'];
     await lock.commit(
-      names.map((name) => store.secrets.write({ database: 'shop', name, value: PASSWORD, key, expect: 'absent' })),
+      names.map((name) =>
+        store.secrets.write({ database: 'shop', name, value: PASSWORD, key, expect: 'absent' }),
+      ),
     );
     const snapshot = await store.readDatabase('shop');
     expect([...snapshot.secrets.keys()].sort()).toEqual([...names].sort());

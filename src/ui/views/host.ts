@@ -21,7 +21,7 @@ export function showHost(host: HostDocument, theme: Theme): string {
       ['created', formatTime(host.created_at)],
       ['updated', formatTime(host.updated_at)],
     ]),
-    ...showHostFindings(host, theme),
+    ...showHostFindings(host, theme, 'Findings'),
   ].join('\n');
 }
 
@@ -31,7 +31,10 @@ function factFields(facts: HostFacts): (readonly [string, string | null])[] {
   return [
     ['system', `${facts.os}, kernel ${facts.kernel}`],
     ['hostname', facts.hostname],
-    ['postgres', facts.postgres.map(({ version, bin_dir }) => `${version} in ${bin_dir}`).join('\n') || 'none found'],
+    [
+      'postgres',
+      facts.postgres.map(({ version, bin_dir }) => `${version} in ${bin_dir}`).join('\n') || 'none found',
+    ],
     ['patroni', patroni === null ? 'none found' : `${patroni.version} at ${patroni.path}`],
     ['privileges', `${facts.privileges}; Postgres runs as ${facts.run_user}`],
     ['cpus', String(facts.cpus)],
@@ -52,9 +55,13 @@ function sshText({ user, port, identity_file }: NonNullable<HostDocument['ssh']>
 }
 
 /** What a check found missing or wrong, one a line. */
-function showHostFindings({ findings }: HostDocument, theme: Theme): string[] {
+function showHostFindings({ findings }: HostDocument, theme: Theme, title: string): string[] {
   if (findings === undefined || findings.length === 0) return [];
-  return ['', theme.strong('Findings'), ...findings.map((finding) => `  ${theme.bad('!')} ${finding.replace(/\n/g, '\n    ')}`)];
+  return [
+    '',
+    theme.strong(title),
+    ...findings.map((finding) => `  ${theme.bad('!')} ${finding.replace(/\n/g, '\n    ')}`),
+  ];
 }
 
 export function showHostList({ items }: HostListDocument, theme: Theme): string {
@@ -62,21 +69,22 @@ export function showHostList({ items }: HostListDocument, theme: Theme): string 
   const columns: Column<HostDocument>[] = [
     { title: 'HOST', text: ({ id }) => id },
     { title: 'ADDRESS', text: ({ address }) => address },
-    { title: 'STATE', text: ({ state }) => state, paint: (text, { state }) => paintState(theme, state, text) },
+    {
+      title: 'STATE',
+      text: ({ state }) => state,
+      paint: (text, { state }) => paintState(theme, state, text),
+    },
     { title: 'SERVICES', text: ({ service_manager }) => service_manager },
-    { title: 'POSTGRES', text: ({ facts }) => facts?.postgres.map(({ version }) => version).join(', ') || '-' },
+    {
+      title: 'POSTGRES',
+      text: ({ facts }) => facts?.postgres.map(({ version }) => version).join(', ') || '-',
+    },
     { title: 'PATRONI', text: ({ facts }) => facts?.patroni?.version ?? '-' },
     { title: 'LABELS', text: labelText, gives: true, optional: true },
-    { title: 'FINDINGS', text: ({ findings }) => (findings ?? []).join('; '), gives: true, optional: true, paint: theme.bad },
   ];
-  const list = table(columns, items, theme);
-  // A table shortens findings on a narrow terminal, and what is missing is what one looks for.
-  const cut = theme.width !== null && items.some(({ findings }) => (findings ?? []).length > 0);
-  if (!cut) return list;
-  const whole = items
-    .filter(({ findings }) => (findings ?? []).length > 0)
-    .flatMap((host) => [theme.strong(host.id), ...showHostFindings(host, theme).slice(2)]);
-  return [table(columns.slice(0, -1), items, theme), '', ...whole].join('\n');
+  // Below the table: its last column would be cut on a narrow terminal, and what is missing is what one looks for.
+  const found = items.flatMap((host) => showHostFindings(host, theme, `Findings on ${host.id}`));
+  return [table(columns, items, theme), ...found].join('\n');
 }
 
 function labelText({ labels }: HostDocument): string {

@@ -6,7 +6,10 @@ import type { Theme } from '../theme.ts';
 export function showLocal({ etcd, endpoint, hosts, databases }: LocalDocument, theme: Theme): string {
   if (etcd === 'absent') return 'Nothing of pgctl runs on this machine. `pgctl local up` starts it.';
   const shown = fields(theme, [
-    ['etcd', `${etcd === 'up' ? theme.good('up') : theme.bad('down')}${endpoint === null ? '' : ` at ${endpoint}`}`],
+    [
+      'etcd',
+      `${etcd === 'up' ? theme.good('up') : theme.bad('down')}${endpoint === null ? '' : ` at ${endpoint}`}`,
+    ],
     ['hosts', etcd === 'up' ? hosts.join(', ') || 'none' : null],
     ['databases', etcd === 'up' ? databases.join(', ') || 'none' : null],
   ]);

@@ -65,7 +65,10 @@ function showPhase(phase: readonly PlanEventDocument[], theme: Theme): string {
   const indented = { ...theme, width: theme.width === null ? null : theme.width - 2 };
   const lines = table(columns, phase, indented).split('\n');
   return phase
-    .flatMap(({ diff }, at) => [`  ${lines[at] ?? ''}`, ...(diff ?? []).map((each) => showDifference(each, theme))])
+    .flatMap(({ diff }, at) => [
+      `  ${lines[at] ?? ''}`,
+      ...(diff ?? []).map((each) => showDifference(each, theme)),
+    ])
     .join('\n');
 }
 

@@ -45,7 +45,11 @@ export function showTaskList({ items }: TaskListDocument, theme: Theme): string 
     { title: 'EVENTS', text: ({ events }) => `${events.done}/${events.total}`, align: 'right' },
     { title: 'WHO', text: ({ who }) => who },
     { title: 'STARTED', text: ({ started_at }) => formatTime(started_at), paint: theme.faint },
-    { title: 'TOOK', text: ({ started_at, finished_at }) => formatBetween(started_at, finished_at) ?? '-', align: 'right' },
+    {
+      title: 'TOOK',
+      text: ({ started_at, finished_at }) => formatBetween(started_at, finished_at) ?? '-',
+      align: 'right',
+    },
     { title: 'ERROR', text: ({ error }) => error ?? '', paint: theme.bad, gives: true, optional: true },
   ];
   return table(columns, items, theme);
@@ -63,7 +67,10 @@ export function showTaskLog({ items }: TaskLogDocument, theme: Theme): string {
     .join('\n');
 }
 
-function journalText({ type, resource, step, duration_ms, error, phase, plan }: TaskEventRecord, theme: Theme): string {
+function journalText(
+  { type, resource, step, duration_ms, error, phase, plan }: TaskEventRecord,
+  theme: Theme,
+): string {
   const took = duration_ms === null ? '' : ` (${formatDuration(duration_ms)})`;
   const why = error === null ? '' : `: ${error}`;
   const what = `${type} ${resource}`;
@@ -80,7 +87,10 @@ function journalText({ type, resource, step, duration_ms, error, phase, plan }: 
 }
 
 /** How an operation ended, and what it left. */
-export function showTaskResult({ task, database, instance, databases }: TaskResultDocument, theme: Theme): string {
+export function showTaskResult(
+  { task, database, instance, databases }: TaskResultDocument,
+  theme: Theme,
+): string {
   const took = task === null ? null : formatBetween(task.started_at, task.finished_at);
   const outcome =
     task === null
@@ -100,7 +110,11 @@ type DatabaseOutcome = NonNullable<TaskResultDocument['databases']>[number];
 function databaseOutcomes(databases: readonly DatabaseOutcome[], theme: Theme): string {
   const columns: Column<DatabaseOutcome>[] = [
     { title: 'DATABASE', text: ({ id }) => id },
-    { title: 'STATE', text: ({ state }) => state, paint: (text, { state }) => paintState(theme, state, text) },
+    {
+      title: 'STATE',
+      text: ({ state }) => state,
+      paint: (text, { state }) => paintState(theme, state, text),
+    },
     { title: 'ERROR', text: ({ error }) => error ?? '', paint: theme.bad, gives: true, optional: true },
   ];
   return table(columns, databases, theme);

@@ -2,10 +2,11 @@ import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { outputsOf, runOnHost } from '../../src/executor/on-host.ts';
 import type { HostRecord } from '../../src/records/types.ts';
-import type { LocalEtcd } from '../../src/steps/local-etcd.ts';
+import { type LocalEtcd, lookAtLocalEtcd } from '../../src/steps/local-etcd.ts';
+import type { LocalDocument } from '../../src/ui/documents.ts';
 import type { ScriptStep } from '../../src/steps/step.ts';
-import type { App } from '../shared/app.ts';
-import { localEtcdFile, stateDir } from '../shared/paths.ts';
+import type { App } from './app.ts';
+import { localEtcdFile, stateDir } from './paths.ts';
 
 /** What `local up` wrote down. */
 export interface LocalState extends LocalEtcd {
@@ -58,4 +59,21 @@ export async function runHere(app: App, steps: readonly ScriptStep[], host: Host
     signal: null,
   });
   return outputsOf(result).at(-1)?.stdout.trim() ?? '';
+}
+
+/** What runs of pgctl's own on this machine. */
+export async function localDocument(app: App): Promise<LocalDocument> {
+  const state = await readLocalState(app);
+  if (state === null) return { kind: 'Local', etcd: 'absent', endpoint: null, hosts: [], databases: [] };
+  const alive = (await runHere(app, [lookAtLocalEtcd(etcdDir(app))])) === 'up';
+  if (!alive) return { kind: 'Local', etcd: 'down', endpoint: state.endpoint, hosts: [], databases: [] };
+  const store = await app.store();
+  const [hosts, databases] = await Promise.all([store.hosts.list(), store.databases.list()]);
+  return {
+    kind: 'Local',
+    etcd: 'up',
+    endpoint: state.endpoint,
+    hosts: hosts.items.filter(({ value }) => value.address === 'local').map(({ value }) => value.host_id),
+    databases: databases.items.map(({ value }) => value.database_id),
+  };
 }

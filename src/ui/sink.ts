@@ -1,0 +1,39 @@
+import type { Writable } from 'node:stream';
+
+/** A stream that people or programs read, of which a terminal knows its width. */
+export type OutputStream = Writable & { readonly isTTY?: boolean; readonly columns?: number };
+
+/** Writes lines for as long as somebody reads them. */
+export interface Sink {
+  readonly stream: OutputStream;
+  readonly terminal: boolean;
+  /** Columns; null where it is no terminal. */
+  readonly width: number | null;
+  /** Writes the text as it is. Never throws where the reader has gone: the operation goes on. */
+  write(text: string): void;
+  /** The same, and an end of line. */
+  line(text: string): void;
+}
+
+/** What the reader of a pipe leaves behind when it goes first, as `| head` does. */
+const GONE: ReadonlySet<string> = new Set(['EPIPE', 'ERR_STREAM_DESTROYED', 'ERR_STREAM_WRITE_AFTER_END']);
+
+export function openSink(stream: OutputStream): Sink {
+  let gone = false;
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (!GONE.has(error.code ?? '')) throw error;
+    gone = true;
+  });
+  const terminal = stream.isTTY === true;
+  const write = (text: string): void => {
+    if (!gone && !stream.destroyed && !stream.writableEnded) stream.write(text);
+  };
+  return {
+    stream,
+    terminal,
+    // A terminal that does not know its width says 0.
+    width: terminal && stream.columns !== undefined && stream.columns > 0 ? stream.columns : null,
+    write,
+    line: (text) => write(`${text}\n`),
+  };
+}

@@ -1,0 +1,461 @@
+import { describe, expect, test } from 'vitest';
+import {
+  showDatabase,
+  showDatabaseList,
+  showFindings,
+  showHost,
+  showHostList,
+  showInstance,
+  showInstanceList,
+  showLocal,
+  showPlan,
+  showPlanList,
+  showTask,
+  showTaskList,
+  showTaskLog,
+  showTaskResult,
+} from '../../src/ui/views.ts';
+import { database, host, instance, INTERRUPTED, PLAN, task } from './documents.ts';
+import { COLOR, PLAIN } from './screen.ts';
+
+describe('a plan', () => {
+  test('says per phase what happens where, why, and what differs', () => {
+    expect(showPlan(PLAN, PLAIN)).toMatchInlineSnapshot(`
+      "update shop
+
+      Step 1 of 2
+      Phase 1/3: 2 events
+        + create  directory/shop.n1.host-3       on host-3  it does not exist yet
+        ~ update  patroni_config/shop.n1.host-1  on host-1  its settings differ
+            /parameters/work_mem: "4MB" → "16MB"
+            /hba/0: (not set) → "host all all 10.0.0.0/8 scram-sha-256"
+            /ident/0: "a" → (removed)
+      Phase 2/3: 1 event
+        ~ update  role/shop.n1.app  something it depends on changes
+
+      Step 2 of 2
+      Phase 3/3: 1 event
+        - delete  instance/shop.n1.host-2  on host-2  it is no longer wanted
+
+      1 to create, 2 to update, 1 to delete"
+    `);
+  });
+
+  test('in colour', () => {
+    expect(showPlan(PLAN, COLOR)).toMatchInlineSnapshot(`
+      "<b>update shop</b>
+
+      <b>Step 1 of 2</b>
+      <b>Phase 1/3: 2 events</b>
+        <good>+…  directory/shop.n1.host-3       on host-3  <faint>it does not e…
+        <busy>~…  patroni_config/shop.n1.host-1  on host-1  <faint>its settings …
+            /parameters/work_mem: <bad>"4MB"</bad> → <good>"16MB"</good>
+            /hba/0: <faint>(not set)</faint> → <good>"host all all 10.0.0.0/8 scram-sha-256"</good>
+            /ident/0: <bad>"a"</bad> → <faint>(removed)</faint>
+      <b>Phase 2/3: 1 event</b>
+        <busy>~…  role/shop.n1.app  <faint>something it depends on…
+
+      <b>Step 2 of 2</b>
+      <b>Phase 3/3: 1 event</b>
+        <bad>- …  instance/shop.n1.host-2  on host-2  <faint>it is no longe…
+
+      <b>1 to create, 2 to update, 1 to delete</b>"
+    `);
+  });
+
+  test('shortens the reasons on a narrow terminal, and keeps every event on its line', () => {
+    expect(showPlan(PLAN, { ...PLAIN, width: 60 })).toMatchInlineSnapshot(`
+      "update shop
+
+      Step 1 of 2
+      Phase 1/3: 2 events
+        + create  directory/shop.n1.host…  on host-3  it does not…
+        ~ update  patroni_config/shop.n1…  on host-1  its setting…
+            /parameters/work_mem: "4MB" → "16MB"
+            /hba/0: (not set) → "host all all 10.0.0.0/8 scram-sha-256"
+            /ident/0: "a" → (removed)
+      Phase 2/3: 1 event
+        ~ update  role/shop.n1.app  something it depends on chang…
+
+      Step 2 of 2
+      Phase 3/3: 1 event
+        - delete  instance/shop.n1.host-2  on host-2  it is no lo…
+
+      1 to create, 2 to update, 1 to delete"
+    `);
+  });
+
+  test('without events says that there are no changes', () => {
+    const empty = { ...PLAN, plans: [], summary: { create: 0, update: 0, delete: 0 } };
+    expect(showPlan(empty, PLAIN)).toMatchInlineSnapshot(`
+      "update shop
+
+      No changes."
+    `);
+    expect(showPlan({ ...empty, database_changed: true }, PLAIN)).toMatchInlineSnapshot(`
+      "update shop
+
+      No host is touched; only the database's record changes."
+    `);
+  });
+
+  test('over several databases', () => {
+    const second = {
+      ...PLAN,
+      database_id: 'blog',
+      plans: PLAN.plans.slice(1),
+      summary: { create: 0, update: 0, delete: 1 },
+    };
+    expect(showPlanList({ kind: 'PlanList', items: [second, second] }, PLAIN)).toMatchInlineSnapshot(`
+      "update blog
+
+      Phase 1/1: 1 event
+        - delete  instance/shop.n1.host-2  on host-2  it is no longer wanted
+
+      0 to create, 0 to update, 1 to delete
+
+      update blog
+
+      Phase 1/1: 1 event
+        - delete  instance/shop.n1.host-2  on host-2  it is no longer wanted
+
+      0 to create, 0 to update, 1 to delete"
+    `);
+    expect(showPlanList({ kind: 'PlanList', items: [] }, PLAIN)).toBe('No changes.');
+  });
+});
+
+describe('a database', () => {
+  test('shows its primary and its instances', () => {
+    expect(showDatabase(database(), PLAIN)).toMatchInlineSnapshot(`
+      "Database shop
+        state      available
+        primary    host-1 (10.0.0.11:5432)
+        uid        4f6c1a
+        last task  20260102-030405678-abc123
+        created    2026-01-02 03:04:05Z
+        updated    2026-01-02 03:05:00Z
+
+      INSTANCE        HOST    STATE      ROLE     ADDRESS         POSTGRES      LAG
+      shop.n1.host-1  host-1  available  primary  10.0.0.11:5432  17.6          0 B
+      shop.n1.host-2  host-2  available  replica  10.0.0.12:5432  17.6      1.2 MiB
+      shop.n1.host-3  host-3  available  replica  10.0.0.13:5432  17.6      1.2 MiB"
+    `);
+  });
+
+  test('that is interrupted and failed says by whom and why, in colour', () => {
+    const failed = database({
+      state: 'modifying',
+      interrupted: INTERRUPTED,
+      error: 'phase 2 failed:\nhost-2: no space left on device',
+      instances: [
+        instance(1, { state: 'degraded', role: null, lag_bytes: null, pending_restart: true }),
+        instance(2, {
+          state: 'creating',
+          role: null,
+          lag_bytes: null,
+          interrupted: INTERRUPTED,
+          postgres_version: null,
+        }),
+        instance(3, {
+          state: 'failed',
+          role: null,
+          lag_bytes: null,
+          error: 'not reached: phase 2 failed\nmore',
+        }),
+      ],
+    });
+    expect(showDatabase(failed, COLOR)).toMatchInlineSnapshot(`
+      "<b>Database shop</b>
+        <faint>state        </faint><busy>modifying (interrupted)</busy>
+        <faint>interrupted  </faint>task 20260102-030405678-abc123, run by alice on ops (pid 4711) since 2026-01-02 03:04:05Z, ended without an outcome
+                     \`pgctl task resume 20260102-030405678-abc123\` settles it
+        <faint>error        </faint><bad>phase 2 failed:
+                     host-2: no space left on device</bad>
+        <faint>uid          </faint>4f6c1a
+        <faint>last task    </faint>20260102-030405678-abc123
+        <faint>created      </faint>2026-01-02 03:04:05Z
+        <faint>updated      </faint>2026-01-02 03:05:00Z
+
+      <b>INSTANCE</…  <b>HO…  <b>STATE</b>            <b>…  <b>ADDRESS</b>  <b>POST…  <b…  <b>NOTE</b>
+      shop.n1.host-1  host-1  <bad>degraded</bad>     -     10.0.0.11:5432  17.6        -  <faint>restart pending</fa…
+      shop.n1.host-2  host-2  <busy>creating (inter…  -     10.0.0.12:5432  -           -  <faint></faint>
+      shop.n1.host-3  host-3  <bad>failed</bad>       -     10.0.0.13:5432  17.6        -  <faint>not reached: phase …"
+    `);
+  });
+
+  test('without instances says so', () => {
+    expect(showDatabase(database({ instances: [] }), PLAIN)).toContain('No instances.');
+  });
+
+  test('in a list', () => {
+    const items = [database(), database({ id: 'blog', state: 'failed', error: 'it broke', instances: [] })];
+    expect(showDatabaseList({ kind: 'DatabaseList', items }, PLAIN)).toMatchInlineSnapshot(`
+      "DATABASE  STATE      PRIMARY                  INSTANCES  UPDATED               ERROR
+      shop      available  host-1 (10.0.0.11:5432)  3/3 up     2026-01-02 03:05:00Z
+      blog      failed     -                        0/0 up     2026-01-02 03:05:00Z  it broke"
+    `);
+    expect(showDatabaseList({ kind: 'DatabaseList', items: [] }, PLAIN)).toBe('No databases.');
+  });
+});
+
+describe('an instance', () => {
+  test('shows where it is and how it does', () => {
+    expect(showInstance(instance(2), PLAIN)).toMatchInlineSnapshot(`
+      "Instance shop.n1.host-2
+        state         available
+        role          replica
+        lag           1.2 MiB
+        database      shop
+        node          n1
+        host          host-2
+        address       10.0.0.12:5432
+        patroni port  8008
+        postgres      17.6
+        timeline      1
+        created       2026-01-02 03:04:05Z
+        updated       2026-01-02 03:05:00Z"
+    `);
+  });
+
+  test('shows an address of IPv6 in brackets, and that its host is not known', () => {
+    expect(showInstance(instance(1, { address: 'fd00::1' }), PLAIN)).toContain('[fd00::1]:5432');
+    expect(showInstance(instance(1, { address: null }), PLAIN)).toContain('?:5432');
+  });
+
+  test('in a list on a narrow terminal gives up its note first, then its widest column', () => {
+    const items = [instance(1, { pending_restart: true, error: 'a setting needs a restart of the server' })];
+    const list = { kind: 'InstanceList' as const, items };
+    expect(showInstanceList(list, PLAIN)).toMatchInlineSnapshot(`
+      "INSTANCE        HOST    STATE      ROLE     ADDRESS         POSTGRES  LAG  NOTE
+      shop.n1.host-1  host-1  available  primary  10.0.0.11:5432  17.6      0 B  restart pending; a setting needs a restart of the server"
+    `);
+    expect(showInstanceList(list, { ...PLAIN, width: 100 })).toMatchInlineSnapshot(`
+      "INSTANCE        HOST    STATE      ROLE     ADDRESS         POSTGRES  LAG  NOTE
+      shop.n1.host-1  host-1  available  primary  10.0.0.11:5432  17.6      0 B  restart pending; a setti…"
+    `);
+    const narrow = showInstanceList(list, { ...PLAIN, width: 75 });
+    expect(narrow).toMatchInlineSnapshot(`
+      "INSTANCE   HOST    STATE      ROLE     ADDRESS    POSTGRES  LAG  NOTE
+      shop.n1.…  host-1  available  primary  10.0.0.1…  17.6      0 B  restart p…"
+    `);
+    expect(narrow.split('\n').every((line) => line.length <= 75)).toBe(true);
+    expect(showInstanceList({ ...list, items: [] }, PLAIN)).toBe('No instances.');
+  });
+});
+
+describe('a host', () => {
+  test('shows its facts', () => {
+    expect(showHost(host(), PLAIN)).toMatchInlineSnapshot(`
+      "Host host-1
+        state            reachable
+        address          10.0.0.11
+        ssh              user admin, key /keys/id_ed25519
+        base directory   /var/lib/pgctl
+        service manager  systemd
+        labels           zone=a
+        system           Debian GNU/Linux 13 (trixie), kernel 6.12.0
+        hostname         host-1
+        postgres         17.6 in /usr/lib/postgresql/17/bin
+                         15.14 in /usr/lib/postgresql/15/bin
+        patroni          4.0.4 at /usr/bin/patroni
+        privileges       sudo; Postgres runs as postgres
+        cpus             4
+        memory           8.0 GiB
+        disk             30.0 GiB free of 40.0 GiB
+        clock            +0.0 s from pgctl's
+        gathered         2026-01-02 03:05:00Z
+        created          2026-01-02 03:04:05Z
+        updated          2026-01-02 03:05:00Z"
+    `);
+  });
+
+  test('that lacks something shows what, each on a line', () => {
+    const lacking = host({
+      state: 'unusable',
+      findings: ['no Patroni was found', 'no sudo\nsudo: a password is required'],
+    });
+    expect(showHost({ ...lacking, facts: null }, COLOR)).toMatchInlineSnapshot(`
+      "<b>Host host-1</b>
+        <faint>state            </faint><bad>unusable</bad>
+        <faint>address          </faint>10.0.0.11
+        <faint>ssh              </faint>user admin, key /keys/id_ed25519
+        <faint>base directory   </faint>/var/lib/pgctl
+        <faint>service manager  </faint>systemd
+        <faint>labels           </faint>zone=a
+        <faint>facts            </faint>not gathered yet
+        <faint>created          </faint>2026-01-02 03:04:05Z
+        <faint>updated          </faint>2026-01-02 03:05:00Z
+
+      <b>Findings</b>
+        <bad>!</bad> no Patroni was found
+        <bad>!</bad> no sudo
+          sudo: a password is required"
+    `);
+  });
+
+  test('in a list, its findings below', () => {
+    const items = [
+      host(),
+      host({ id: 'host-2', state: 'unreachable', facts: null, labels: {}, findings: ['it does not answer'] }),
+    ];
+    expect(showHostList({ kind: 'HostList', items }, PLAIN)).toMatchInlineSnapshot(`
+      "HOST    ADDRESS    STATE        SERVICES  POSTGRES     PATRONI  LABELS
+      host-1  10.0.0.11  reachable    systemd   17.6, 15.14  4.0.4    zone=a
+      host-2  10.0.0.11  unreachable  systemd   -            -
+
+      Findings on host-2
+        ! it does not answer"
+    `);
+    expect(showHostList({ kind: 'HostList', items: [] }, PLAIN)).toBe('No hosts.');
+  });
+});
+
+describe('a task', () => {
+  test('shows who ran it and how far it came', () => {
+    const failed = task({
+      state: 'failed',
+      error: 'phase 2 failed',
+      events: { total: 12, done: 6, failed: 1, not_reached: 5 },
+    });
+    expect(showTask(failed, PLAIN)).toMatchInlineSnapshot(`
+      "Task 20260102-030405678-abc123
+        state      failed
+        error      phase 2 failed
+        operation  create of database shop
+        events     6 of 12 events done, 1 failed, 5 not reached
+        run by     alice on ops (pid 4711)
+        started    2026-01-02 03:04:05Z
+        finished   2026-01-02 03:05:00Z
+        took       54.3 s"
+    `);
+  });
+
+  test('in a list', () => {
+    const items = [task(), task({ state: 'running', finished_at: null, interrupted: INTERRUPTED })];
+    expect(showTaskList({ kind: 'TaskList', items }, PLAIN)).toMatchInlineSnapshot(`
+      "TASK                       OPERATION  ON    STATE                  EVENTS  WHO    STARTED                 TOOK
+      20260102-030405678-abc123  create     shop  completed               12/12  alice  2026-01-02 03:04:05Z  54.3 s
+      20260102-030405678-abc123  create     shop  running (interrupted)   12/12  alice  2026-01-02 03:04:05Z       -"
+    `);
+    expect(showTaskList({ kind: 'TaskList', items: [] }, PLAIN)).toBe('No tasks.');
+  });
+
+  test('has a log', () => {
+    const event = {
+      plan: 1,
+      phase: 2,
+      type: 'create',
+      resource: 'instance/shop.n1.host-1',
+      host_id: 'host-1',
+      input_hash: 'h',
+      at: '2026-01-02T03:04:06.000Z',
+    };
+    const log = [
+      { ...event, seq: 1, step: 'intent' as const, duration_ms: null, error: null },
+      { ...event, seq: 2, step: 'ok' as const, duration_ms: 2300, error: null },
+      {
+        ...event,
+        seq: 3,
+        step: 'failed' as const,
+        duration_ms: 90,
+        error: 'it broke\nreally',
+        host_id: null,
+      },
+      { ...event, seq: 4, step: 'unknown' as const, duration_ms: 65_000, error: 'the connection broke' },
+      { seq: 5, at: event.at, host_id: 'host-1', message: 'waiting for a leader', fields: {} },
+    ];
+    expect(showTaskLog({ kind: 'TaskLog', task_id: 't', items: log }, PLAIN)).toMatchInlineSnapshot(`
+      "2026-01-02 03:04:06Z  host-1: create instance/shop.n1.host-1 begins, phase 1.2
+      2026-01-02 03:04:06Z  host-1: create instance/shop.n1.host-1 … ok (2.3 s)
+      2026-01-02 03:04:06Z  pgctl: create instance/shop.n1.host-1 … failed (90 ms): it broke
+          really
+      2026-01-02 03:04:06Z  host-1: create instance/shop.n1.host-1 … outcome unknown (1 m 05 s): the connection broke
+      2026-01-02 03:04:06Z  host-1: waiting for a leader"
+    `);
+    expect(showTaskLog({ kind: 'TaskLog', task_id: 't', items: [] }, PLAIN)).toBe(
+      'The task did nothing yet.',
+    );
+  });
+
+  test('that ended leaves a database, or nothing to say', () => {
+    expect(showTaskResult({ kind: 'TaskResult', task: task(), database: database() }, COLOR))
+      .toMatchInlineSnapshot(`
+      "create shop: <good>completed</good> in 54.3 s <faint>(task 20260102-030405678-abc123)</faint>
+
+      <b>Database shop</b>
+        <faint>state      </faint><good>available</good>
+        <faint>primary    </faint>host-1 (10.0.0.11:5432)
+        <faint>uid        </faint>4f6c1a
+        <faint>last task  </faint>20260102-030405678-abc123
+        <faint>created    </faint>2026-01-02 03:04:05Z
+        <faint>updated    </faint>2026-01-02 03:05:00Z
+
+      <b>INSTANCE</…  <b>HO…  <b>STATE…  <b>ROL…  <b>ADDRESS</b>  <b>POST…  <b>LAG…
+      shop.n1.host-1  host-1  <good>av…  <accen…  10.0.0.11:5432  17.6          0 B
+      shop.n1.host-2  host-2  <good>av…  replica  10.0.0.12:5432  17.6      1.2 MiB
+      shop.n1.host-3  host-3  <good>av…  replica  10.0.0.13:5432  17.6      1.2 MiB"
+    `);
+    expect(showTaskResult({ kind: 'TaskResult', task: null }, PLAIN)).toBe('No change.');
+  });
+
+  test('over several databases says how each came out', () => {
+    const databases = [
+      { id: 'shop', state: 'available' as const, error: null },
+      { id: 'blog', state: 'failed' as const, error: 'host-2: no leader' },
+    ];
+    const result = {
+      kind: 'TaskResult' as const,
+      task: task({ operation: 'recover', state: 'failed' }),
+      databases,
+    };
+    expect(showTaskResult(result, PLAIN)).toMatchInlineSnapshot(`
+      "recover shop: failed in 54.3 s (task 20260102-030405678-abc123)
+
+      DATABASE  STATE      ERROR
+      shop      available
+      blog      failed     host-2: no leader"
+    `);
+  });
+});
+
+test('findings say what to do', () => {
+  const findings = [
+    {
+      severity: 'error' as const,
+      subject: 'host-1',
+      message: 'it does not answer',
+      remedy: 'Try `ssh host-1`.',
+    },
+    { severity: 'warning' as const, subject: 'shop', message: 'one replica lags', remedy: null },
+  ];
+  expect(showFindings(findings, COLOR)).toMatchInlineSnapshot(`
+    "<bad>error</bad>: <b>host-1</b>: it does not answer
+      <faint>Try \`ssh host-1\`.</faint>
+    <busy>warning</busy>: <b>shop</b>: one replica lags"
+  `);
+  expect(showFindings([], PLAIN)).toBe('Nothing found.');
+});
+
+test('what runs on this machine', () => {
+  const up = {
+    kind: 'Local' as const,
+    etcd: 'up' as const,
+    endpoint: 'http://127.0.0.1:23790',
+    hosts: ['local-1', 'local-2'],
+    databases: [],
+  };
+  expect(showLocal(up, PLAIN)).toMatchInlineSnapshot(`
+    "On this machine
+      etcd       up at http://127.0.0.1:23790
+      hosts      local-1, local-2
+      databases  none"
+  `);
+  expect(showLocal({ ...up, etcd: 'down' }, PLAIN)).toMatchInlineSnapshot(`
+    "On this machine
+      etcd  down at http://127.0.0.1:23790
+
+    \`pgctl local up\` starts it."
+  `);
+  expect(showLocal({ ...up, etcd: 'absent' }, PLAIN)).toContain('pgctl local up');
+});
