@@ -3,7 +3,9 @@ import { PgctlError } from '../errors.ts';
 import type { LockRecord } from '../records/types.ts';
 import { encode } from './codec.ts';
 import type { Keys } from './keys.ts';
-import type { KeyValue, Kv } from './kv.ts';
+import type { Kv } from './kv.ts';
+import type { KeyValue } from './range.ts';
+import { kvFailure } from './kv-error.ts';
 import { Lease, systemClock, type Clock } from './lease.ts';
 import { describeHolder, isDead, readHolder } from './lock-holder.ts';
 import { DatabaseLock } from './lock.ts';
@@ -74,6 +76,8 @@ async function tryLock(request: Request): Promise<DatabaseLock | KeyValue | null
   } catch (error) {
     // Whether it was taken or not: nobody is going to keep it.
     await kv.revokeLease(lease.id).catch(() => undefined);
+    // This process was stopped for longer than the lease: another one, then.
+    if (error instanceof PgctlError && kvFailure(error.cause) === 'no_lease') return null;
     throw error;
   }
   await kv.revokeLease(lease.id).catch(() => undefined);

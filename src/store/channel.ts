@@ -81,7 +81,9 @@ export function withToken(token: string): Interceptor {
           // etcd3 knows an expired token by etcd's words, and then repeats the call with the same token until
           // its deadline. In other words it stays with the status, and `Kv` gets a new token.
           const own =
-            status.code === UNAUTHENTICATED ? { ...status, details: 'the token is not valid' } : status;
+            Number(status.code) === UNAUTHENTICATED
+              ? { ...status, details: 'the token is not valid' }
+              : status;
           listener?.onReceiveStatus?.(own);
         },
       });

@@ -1,6 +1,6 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import { PgctlError } from '../errors.ts';
-import type { KeyValue } from './kv.ts';
+import type { KeyValue } from './range.ts';
 
 /** A record as it was read, with what a later write has to compare. */
 export interface Stored<T> {

@@ -1,6 +1,7 @@
 import { PgctlError } from '../errors.ts';
 import type { Keys } from './keys.ts';
-import type { KeyValue, Kv, TxnResult } from './kv.ts';
+import type { Kv, TxnResult } from './kv.ts';
+import type { KeyValue } from './range.ts';
 import type { Compare, Op } from './txn.ts';
 import { compareOf, opOf, readBackOf, sizeOf, type Write } from './write.ts';
 

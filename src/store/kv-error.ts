@@ -9,6 +9,7 @@ import {
   GRPCFailedPreconditionError,
   GRPCInternalError,
   GRPCInvalidArgumentError,
+  GRPCNotImplementedError,
   GRPCOutOfRangeError,
   GRPCResourceExhastedError,
   GRPCUnauthenticatedError,
@@ -50,6 +51,8 @@ const FAILURES: readonly (readonly [ErrorClass, KvFailure])[] = [
   [EtcdAuthenticationFailedError, 'refused'],
   [GRPCInvalidArgumentError, 'refused'],
   [GRPCFailedPreconditionError, 'refused'],
+  // What answers there is not etcd.
+  [GRPCNotImplementedError, 'refused'],
   [GRPCResourceExhastedError, 'refused'],
 ];
 

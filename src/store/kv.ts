@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { castGrpcError, type Etcd3, type IKeyValue, type IRangeRequest, type IResponseOp } from 'etcd3';
+import { castGrpcError, type Etcd3, type IResponseOp } from 'etcd3';
 import { openChannel, withToken, type CallOptions, type EtcdUser, type TlsOptions } from './channel.ts';
 import { kvFailure, refused, unreachable } from './kv-error.ts';
-import { bytes, prefixEnd, toCompare, toRequest, type Compare, type Op } from './txn.ts';
+import { firstPage, keyValue, nextPage, type KeyValue, type RangeSpec } from './range.ts';
+import { toCompare, toRequest, type Compare, type Op } from './txn.ts';
 
 export interface KvOptions {
   /** As `parseEndpoints` gives them. */
@@ -15,31 +16,6 @@ export interface KvOptions {
   readonly totalMs: number;
   /** The same as long as etcd has never answered: a wrong address should not take half a minute to be told. */
   readonly firstContactMs: number;
-}
-
-/** A key with its value, as etcd has it. Revisions are strings, as they exceed what a number holds. */
-export interface KeyValue {
-  readonly key: string;
-  readonly value: Buffer;
-  readonly modRevision: string;
-  readonly createRevision: string;
-  /** Counts the puts since it was created: 1 for the first. */
-  readonly version: string;
-  /** `0`: under no lease. */
-  readonly lease: string;
-}
-
-export interface RangeSpec {
-  /** One key, or with `prefix` every key that begins with it. */
-  readonly key: string;
-  readonly prefix?: true;
-  readonly keysOnly?: true;
-  /** At most so many; the rest is not read. */
-  readonly limit?: number;
-  /** From the last key backwards. */
-  readonly descending?: true;
-  /** With `prefix`: not the keys before this one. */
-  readonly from?: string;
 }
 
 export interface TxnRequest {
@@ -58,8 +34,6 @@ export interface TxnResult {
   readonly repeated: boolean;
 }
 
-/** Keys per page, so that no single answer grows with the fleet. */
-export const PAGE = 1000;
 const BACKOFF_MS = { first: 50, most: 1000 } as const;
 
 /**
@@ -108,34 +82,25 @@ export class Kv {
   }
 
   async #readOnce(specs: readonly RangeSpec[]): Promise<readonly (readonly KeyValue[])[]> {
-    const success = specs.map((spec) => ({ request_range: rangeRequest(spec) }));
+    const success = specs.map((spec) => ({ request_range: firstPage(spec) }));
     const { value: first } = await this.#call((channel, options) => channel.kv.txn({ success }, options));
     return Promise.all(
-      specs.map((spec, index) => {
+      specs.map(async (spec, index) => {
         const answer = first.responses[index]?.response_range;
-        const start = answer?.kvs ?? [];
-        return answer?.more === true && start.length < (spec.limit ?? Infinity)
-          ? this.#morePages(spec, start, first.header.revision)
-          : start.map(keyValue);
+        const start = (answer?.kvs ?? []).map(keyValue);
+        return answer?.more === true ? this.#morePages(spec, start, first.header.revision) : start;
       }),
     );
   }
 
   async #morePages(
     spec: RangeSpec,
-    start: readonly IKeyValue[],
+    start: readonly KeyValue[],
     revision: string,
   ): Promise<readonly KeyValue[]> {
-    const all = start.map(keyValue);
+    const all = [...start];
     for (let more = true; more && all.length < (spec.limit ?? Infinity);) {
-      const last = bytes(all.at(-1)?.key ?? '');
-      const rest = spec.limit === undefined ? PAGE : Math.min(PAGE, spec.limit - all.length);
-      const request: IRangeRequest = {
-        ...rangeRequest(spec),
-        limit: rest,
-        revision,
-        ...(spec.descending === true ? { range_end: last } : { key: Buffer.concat([last, Buffer.of(0)]) }),
-      };
+      const request = nextPage(spec, all, revision);
       const { value: page } = await this.#call((channel, options) => channel.kv.range(request, options));
       all.push(...page.kvs.map(keyValue));
       more = page.more && page.kvs.length > 0;
@@ -289,27 +254,6 @@ function backoffMs(failures: number, endpoints: number): number {
   if (failures % endpoints !== 0) return 0;
   const full = Math.min(BACKOFF_MS.most, BACKOFF_MS.first * 2 ** (failures / endpoints - 1));
   return full * (0.5 + Math.random() / 2);
-}
-
-function rangeRequest(spec: RangeSpec): IRangeRequest {
-  return {
-    key: bytes(spec.from ?? spec.key),
-    limit: Math.min(PAGE, spec.limit ?? PAGE),
-    ...(spec.prefix === true ? { range_end: prefixEnd(spec.key) } : {}),
-    ...(spec.keysOnly === true ? { keys_only: true } : {}),
-    ...(spec.descending === true ? { sort_order: 'Descend', sort_target: 'Key' } : {}),
-  };
-}
-
-function keyValue(raw: IKeyValue): KeyValue {
-  return {
-    key: raw.key.toString('utf8'),
-    value: raw.value,
-    modRevision: raw.mod_revision,
-    createRevision: raw.create_revision,
-    version: raw.version,
-    lease: raw.lease,
-  };
 }
 
 /** etcd3's lease object hides what is needed here, so its stream is used directly: one request, one answer. */

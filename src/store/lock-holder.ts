@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import type { LockRecord, RunOrigin } from '../records/types.ts';
 import { decodeAll, type Codec } from './codec.ts';
-import type { KeyValue } from './kv.ts';
+import type { KeyValue } from './range.ts';
 import { originSchema } from './shapes.ts';
 
 export const lockCodec: Codec<LockRecord> = {

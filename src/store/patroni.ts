@@ -1,5 +1,6 @@
 import type { Keys } from './keys.ts';
-import type { KeyValue, Kv } from './kv.ts';
+import type { Kv } from './kv.ts';
+import type { KeyValue } from './range.ts';
 import type { Write } from './write.ts';
 
 /** What a member says of itself in etcd, under a lease: a member that is not there is not running. */

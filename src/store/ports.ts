@@ -2,7 +2,8 @@ import { z } from 'zod';
 import type { PortRecord } from '../records/types.ts';
 import { decodeAll, type Codec, type CorruptValue, type Stored } from './codec.ts';
 import type { Keys } from './keys.ts';
-import type { KeyValue, Kv } from './kv.ts';
+import type { Kv } from './kv.ts';
+import type { KeyValue } from './range.ts';
 import { putRecord, type Write } from './write.ts';
 
 const codec: Codec<PortRecord> = { schema: z.looseObject({ instance_id: z.string() }) };

@@ -1,6 +1,7 @@
 import { PgctlError } from '../errors.ts';
 import { decode, decodeAll, type Codec, type Listing, type Stored } from './codec.ts';
-import type { KeyValue, Kv, RangeSpec } from './kv.ts';
+import type { Kv } from './kv.ts';
+import type { KeyValue, RangeSpec } from './range.ts';
 import { putRecord, type Expect, type Write } from './write.ts';
 
 /** The records of one kind, each under a key that follows from its own fields. */

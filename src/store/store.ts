@@ -43,7 +43,7 @@ export interface CallTiming {
   readonly firstContactMs: number;
 }
 
-const CALL_TIMING: CallTiming = { attemptMs: 2000, totalMs: 30_000, firstContactMs: 5000 };
+const CALL_TIMING: CallTiming = { attemptMs: 2000, totalMs: 30_000, firstContactMs: 8000 };
 
 type Rest<F> = F extends (place: never, ...rest: infer R) => infer T ? (...rest: R) => T : never;
 

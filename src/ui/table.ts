@@ -17,7 +17,7 @@ export interface Column<Row> {
 
 const GAP = 2;
 const LEAST_GIVING = 12;
-const LEAST = 8;
+const LEAST = 6;
 const NO_BORDERS = Object.fromEntries(
   ['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right']
     .concat(['left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid', 'middle'])

@@ -22,6 +22,8 @@ export interface LabEtcd {
   readonly members: readonly LabEtcdMember[];
   /** All keys that begin with a prefix, or all there are, with their values as text. */
   dump(prefix?: string): Promise<Map<string, string>>;
+  /** The revision that each key was last written at. */
+  revisions(prefix?: string): Promise<Map<string, number>>;
   /** Ends it and removes its data. */
   stop(): Promise<void>;
 }
@@ -65,12 +67,12 @@ export async function startEtcd({
       },
     })),
     async dump(prefix = '') {
-      const args = [`--endpoints=${endpoints.join(',')}`, 'get', '--prefix', prefix, '--write-out=json'];
-      const answer = JSON.parse(await command('etcdctl', args)) as {
-        kvs?: { key: string; value?: string }[];
-      };
-      const text = (base64: string): string => Buffer.from(base64, 'base64').toString('utf8');
-      return new Map((answer.kvs ?? []).map(({ key, value }) => [text(key), text(value ?? '')]));
+      const found = await read(endpoints, prefix);
+      return new Map(found.map(({ key, value }) => [text(key), text(value ?? '')]));
+    },
+    async revisions(prefix = '') {
+      const found = await read(endpoints, prefix);
+      return new Map(found.map(({ key, mod_revision: revision }) => [text(key), revision]));
     },
     async stop() {
       await Promise.all(processes.map((member) => member.kill()));
@@ -184,4 +186,17 @@ async function freePorts(address: string, count: number): Promise<number[]> {
   });
   await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
   return ports;
+}
+
+const text = (base64: string): string => Buffer.from(base64, 'base64').toString('utf8');
+
+interface FoundKey {
+  readonly key: string;
+  readonly value?: string;
+  readonly mod_revision: number;
+}
+
+async function read(endpoints: readonly string[], prefix: string): Promise<readonly FoundKey[]> {
+  const args = [`--endpoints=${endpoints.join(',')}`, 'get', '--prefix', prefix, '--write-out=json'];
+  return (JSON.parse(await command('etcdctl', args)) as { kvs?: FoundKey[] }).kvs ?? [];
 }

@@ -3,7 +3,7 @@ import { MAX_WRITES } from '../../src/store/commit.ts';
 import type { Store } from '../../src/store/store.ts';
 import type { Write } from '../../src/store/write.ts';
 import { startEtcd, type Etcd } from './etcd.ts';
-import { database, errorOf, instance, lockOf, NOW, storeOn, task } from './fixtures.ts';
+import { database, errorOf, host, instance, lockOf, NOW, storeOn, task } from './fixtures.ts';
 import { lossyProxy, type LossyProxy } from './proxy.ts';
 
 let etcd: Etcd;
@@ -255,7 +255,6 @@ describe('a commit whose reply is lost', () => {
     const store = open();
     const lossy = through(store);
     await lossy.prepareToChange();
-    const { host } = await import('./fixtures.ts');
     const dropped = proxy.dropNextReply();
     const revision = await lossy.hosts.put(host('host-1'), 'absent');
     await dropped;

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Plan, PlanEvent } from '../../src/plan/plan.ts';
 import type { StoredResource } from '../../src/plan/resource.ts';
+import type { InstanceDraft } from '../../src/records/planned.ts';
 import type {
   DatabaseRecord,
   HostRecord,
@@ -86,6 +87,12 @@ export function instance(id: string, changes: Partial<InstanceRecord> = {}): Ins
     updated_at: NOW,
     ...changes,
   };
+}
+
+/** What a planner says of an instance. */
+export function draft(id: string): InstanceDraft {
+  const { state: _state, error: _error, created_at: _created, updated_at: _updated, ...said } = instance(id);
+  return said;
 }
 
 export function task(id: string, changes: Partial<TaskRecord> = {}): TaskRecord {

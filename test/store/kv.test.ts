@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseEndpoints } from '../../src/store/endpoints.ts';
-import { Kv, PAGE, type KvOptions } from '../../src/store/kv.ts';
+import { Kv, type KvOptions } from '../../src/store/kv.ts';
+import { PAGE } from '../../src/store/range.ts';
 import { startEtcd, freePorts, type Etcd } from './etcd.ts';
 import { errorOf, newPrefix } from './fixtures.ts';
 

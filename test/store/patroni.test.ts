@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Keys } from '../../src/store/keys.ts';
-import type { KeyValue } from '../../src/store/kv.ts';
+import type { KeyValue } from '../../src/store/range.ts';
 import { parseClusters } from '../../src/store/patroni.ts';
 
 const keys = new Keys('/pgctl');

@@ -71,18 +71,23 @@ export function screen(changes: Partial<UiOptions> & { terminal?: boolean; colum
 }
 
 export const PLAIN: Theme = openTheme({ color: false, width: null });
-/** Words for colours, so that goldens can be read. */
-export const COLOR: Theme = {
-  width: null,
-  strong: (text) => `<b>${text}</b>`,
-  faint: (text) => `<faint>${text}</faint>`,
-  good: (text) => `<good>${text}</good>`,
-  bad: (text) => `<bad>${text}</bad>`,
-  busy: (text) => `<busy>${text}</busy>`,
-  accent: (text) => `<accent>${text}</accent>`,
+export const COLOR: Theme = openTheme({ color: true, width: null });
+
+const MARKS: Record<string, string> = {
+  '1': '<b>',
+  '2': '<faint>',
+  '22': '</>',
+  '31': '<red>',
+  '32': '<green>',
+  '33': '<yellow>',
+  '36': '<cyan>',
+  '39': '</>',
 };
 
-/** Escape sequences, as words. */
+/** Colours and other escape sequences, as words, so that goldens can be read. */
 export function visible(text: string): string {
-  return text.replaceAll(ESC, '␛');
+  return text
+    .replace(/\u001b\[(\d+)m/g, (whole, code: string) => MARKS[code] ?? whole)
+    .replaceAll(ESC, '␛')
+    .replaceAll('\r', '␍');
 }

@@ -16,7 +16,7 @@ import {
   showTaskResult,
 } from '../../src/ui/views.ts';
 import { database, host, instance, INTERRUPTED, PLAN, task } from './documents.ts';
-import { COLOR, PLAIN } from './screen.ts';
+import { COLOR, PLAIN, visible } from './screen.ts';
 
 describe('a plan', () => {
   test('says per phase what happens where, why, and what differs', () => {
@@ -42,24 +42,24 @@ describe('a plan', () => {
   });
 
   test('in colour', () => {
-    expect(showPlan(PLAN, COLOR)).toMatchInlineSnapshot(`
-      "<b>update shop</b>
+    expect(visible(showPlan(PLAN, COLOR))).toMatchInlineSnapshot(`
+      "<b>update shop</>
 
-      <b>Step 1 of 2</b>
-      <b>Phase 1/3: 2 events</b>
-        <good>+…  directory/shop.n1.host-3       on host-3  <faint>it does not e…
-        <busy>~…  patroni_config/shop.n1.host-1  on host-1  <faint>its settings …
-            /parameters/work_mem: <bad>"4MB"</bad> → <good>"16MB"</good>
-            /hba/0: <faint>(not set)</faint> → <good>"host all all 10.0.0.0/8 scram-sha-256"</good>
-            /ident/0: <bad>"a"</bad> → <faint>(removed)</faint>
-      <b>Phase 2/3: 1 event</b>
-        <busy>~…  role/shop.n1.app  <faint>something it depends on…
+      <b>Step 1 of 2</>
+      <b>Phase 1/3: 2 events</>
+        <green>+ create</>  directory/shop.n1.host-3       on host-3  <faint>it does not exist yet</>
+        <yellow>~ update</>  patroni_config/shop.n1.host-1  on host-1  <faint>its settings differ</>
+            /parameters/work_mem: <red>"4MB"</> → <green>"16MB"</>
+            /hba/0: <faint>(not set)</> → <green>"host all all 10.0.0.0/8 scram-sha-256"</>
+            /ident/0: <red>"a"</> → <faint>(removed)</>
+      <b>Phase 2/3: 1 event</>
+        <yellow>~ update</>  role/shop.n1.app  <faint>something it depends on changes</>
 
-      <b>Step 2 of 2</b>
-      <b>Phase 3/3: 1 event</b>
-        <bad>- …  instance/shop.n1.host-2  on host-2  <faint>it is no longe…
+      <b>Step 2 of 2</>
+      <b>Phase 3/3: 1 event</>
+        <red>- delete</>  instance/shop.n1.host-2  on host-2  <faint>it is no longer wanted</>
 
-      <b>1 to create, 2 to update, 1 to delete</b>"
+      <b>1 to create, 2 to update, 1 to delete</>"
     `);
   });
 
@@ -165,22 +165,22 @@ describe('a database', () => {
         }),
       ],
     });
-    expect(showDatabase(failed, COLOR)).toMatchInlineSnapshot(`
-      "<b>Database shop</b>
-        <faint>state        </faint><busy>modifying (interrupted)</busy>
-        <faint>interrupted  </faint>task 20260102-030405678-abc123, run by alice on ops (pid 4711) since 2026-01-02 03:04:05Z, ended without an outcome
+    expect(visible(showDatabase(failed, COLOR))).toMatchInlineSnapshot(`
+      "<b>Database shop</>
+        <faint>state        </><yellow>modifying (interrupted)</>
+        <faint>interrupted  </>task 20260102-030405678-abc123, run by alice on ops (pid 4711) since 2026-01-02 03:04:05Z, ended without an outcome
                      \`pgctl task resume 20260102-030405678-abc123\` settles it
-        <faint>error        </faint><bad>phase 2 failed:
-                     host-2: no space left on device</bad>
-        <faint>uid          </faint>4f6c1a
-        <faint>last task    </faint>20260102-030405678-abc123
-        <faint>created      </faint>2026-01-02 03:04:05Z
-        <faint>updated      </faint>2026-01-02 03:05:00Z
+        <faint>error        </><red>phase 2 failed:</>
+                     <red>host-2: no space left on device</>
+        <faint>uid          </>4f6c1a
+        <faint>last task    </>20260102-030405678-abc123
+        <faint>created      </>2026-01-02 03:04:05Z
+        <faint>updated      </>2026-01-02 03:05:00Z
 
-      <b>INSTANCE</…  <b>HO…  <b>STATE</b>            <b>…  <b>ADDRESS</b>  <b>POST…  <b…  <b>NOTE</b>
-      shop.n1.host-1  host-1  <bad>degraded</bad>     -     10.0.0.11:5432  17.6        -  <faint>restart pending</fa…
-      shop.n1.host-2  host-2  <busy>creating (inter…  -     10.0.0.12:5432  -           -  <faint></faint>
-      shop.n1.host-3  host-3  <bad>failed</bad>       -     10.0.0.13:5432  17.6        -  <faint>not reached: phase …"
+      <b>INSTANCE</>        <b>HOST</>    <b>STATE</>                   <b>ROLE</>  <b>ADDRESS</>         <b>POSTGRES</>  <b>LAG</>  <b>NOTE</>
+      shop.n1.host-1  host-1  <red>degraded</>                -     10.0.0.11:5432  17.6        -  <faint>restart pending</>
+      shop.n1.host-2  host-2  <yellow>creating (interrupted)</>  -     10.0.0.12:5432  -           -
+      shop.n1.host-3  host-3  <red>failed</>                  -     10.0.0.13:5432  17.6        -  <faint>not reached: phase 2 failed</>"
     `);
   });
 
@@ -263,7 +263,7 @@ describe('a host', () => {
         cpus             4
         memory           8.0 GiB
         disk             30.0 GiB free of 40.0 GiB
-        clock            +0.0 s from pgctl's
+        clock            as pgctl's
         gathered         2026-01-02 03:05:00Z
         created          2026-01-02 03:04:05Z
         updated          2026-01-02 03:05:00Z"
@@ -275,21 +275,21 @@ describe('a host', () => {
       state: 'unusable',
       findings: ['no Patroni was found', 'no sudo\nsudo: a password is required'],
     });
-    expect(showHost({ ...lacking, facts: null }, COLOR)).toMatchInlineSnapshot(`
-      "<b>Host host-1</b>
-        <faint>state            </faint><bad>unusable</bad>
-        <faint>address          </faint>10.0.0.11
-        <faint>ssh              </faint>user admin, key /keys/id_ed25519
-        <faint>base directory   </faint>/var/lib/pgctl
-        <faint>service manager  </faint>systemd
-        <faint>labels           </faint>zone=a
-        <faint>facts            </faint>not gathered yet
-        <faint>created          </faint>2026-01-02 03:04:05Z
-        <faint>updated          </faint>2026-01-02 03:05:00Z
+    expect(visible(showHost({ ...lacking, facts: null }, COLOR))).toMatchInlineSnapshot(`
+      "<b>Host host-1</>
+        <faint>state            </><red>unusable</>
+        <faint>address          </>10.0.0.11
+        <faint>ssh              </>user admin, key /keys/id_ed25519
+        <faint>base directory   </>/var/lib/pgctl
+        <faint>service manager  </>systemd
+        <faint>labels           </>zone=a
+        <faint>facts            </>not gathered yet
+        <faint>created          </>2026-01-02 03:04:05Z
+        <faint>updated          </>2026-01-02 03:05:00Z
 
-      <b>Findings</b>
-        <bad>!</bad> no Patroni was found
-        <bad>!</bad> no sudo
+      <b>Findings</>
+        <red>!</> no Patroni was found
+        <red>!</> no sudo
           sudo: a password is required"
     `);
   });
@@ -323,7 +323,7 @@ describe('a task', () => {
         state      failed
         error      phase 2 failed
         operation  create of database shop
-        events     6 of 12 events done, 1 failed, 5 not reached
+        events     6 of 12 done, 1 failed, 5 not reached
         run by     alice on ops (pid 4711)
         started    2026-01-02 03:04:05Z
         finished   2026-01-02 03:05:00Z
@@ -366,7 +366,7 @@ describe('a task', () => {
       { seq: 5, at: event.at, host_id: 'host-1', message: 'waiting for a leader', fields: {} },
     ];
     expect(showTaskLog({ kind: 'TaskLog', task_id: 't', items: log }, PLAIN)).toMatchInlineSnapshot(`
-      "2026-01-02 03:04:06Z  host-1: create instance/shop.n1.host-1 begins, phase 1.2
+      "2026-01-02 03:04:06Z  host-1: create instance/shop.n1.host-1 begins
       2026-01-02 03:04:06Z  host-1: create instance/shop.n1.host-1 … ok (2.3 s)
       2026-01-02 03:04:06Z  pgctl: create instance/shop.n1.host-1 … failed (90 ms): it broke
           really
@@ -379,22 +379,22 @@ describe('a task', () => {
   });
 
   test('that ended leaves a database, or nothing to say', () => {
-    expect(showTaskResult({ kind: 'TaskResult', task: task(), database: database() }, COLOR))
+    expect(visible(showTaskResult({ kind: 'TaskResult', task: task(), database: database() }, COLOR)))
       .toMatchInlineSnapshot(`
-      "create shop: <good>completed</good> in 54.3 s <faint>(task 20260102-030405678-abc123)</faint>
+      "create shop: <green>completed</> in 54.3 s <faint>(task 20260102-030405678-abc123)</>
 
-      <b>Database shop</b>
-        <faint>state      </faint><good>available</good>
-        <faint>primary    </faint>host-1 (10.0.0.11:5432)
-        <faint>uid        </faint>4f6c1a
-        <faint>last task  </faint>20260102-030405678-abc123
-        <faint>created    </faint>2026-01-02 03:04:05Z
-        <faint>updated    </faint>2026-01-02 03:05:00Z
+      <b>Database shop</>
+        <faint>state      </><green>available</>
+        <faint>primary    </>host-1 (10.0.0.11:5432)
+        <faint>uid        </>4f6c1a
+        <faint>last task  </>20260102-030405678-abc123
+        <faint>created    </>2026-01-02 03:04:05Z
+        <faint>updated    </>2026-01-02 03:05:00Z
 
-      <b>INSTANCE</…  <b>HO…  <b>STATE…  <b>ROL…  <b>ADDRESS</b>  <b>POST…  <b>LAG…
-      shop.n1.host-1  host-1  <good>av…  <accen…  10.0.0.11:5432  17.6          0 B
-      shop.n1.host-2  host-2  <good>av…  replica  10.0.0.12:5432  17.6      1.2 MiB
-      shop.n1.host-3  host-3  <good>av…  replica  10.0.0.13:5432  17.6      1.2 MiB"
+      <b>INSTANCE</>        <b>HOST</>    <b>STATE</>      <b>ROLE</>     <b>ADDRESS</>         <b>POSTGRES</>      <b>LAG</>
+      shop.n1.host-1  host-1  <green>available</>  <cyan>primary</>  10.0.0.11:5432  17.6          0 B
+      shop.n1.host-2  host-2  <green>available</>  replica  10.0.0.12:5432  17.6      1.2 MiB
+      shop.n1.host-3  host-3  <green>available</>  replica  10.0.0.13:5432  17.6      1.2 MiB"
     `);
     expect(showTaskResult({ kind: 'TaskResult', task: null }, PLAIN)).toBe('No change.');
   });
@@ -429,10 +429,10 @@ test('findings say what to do', () => {
     },
     { severity: 'warning' as const, subject: 'shop', message: 'one replica lags', remedy: null },
   ];
-  expect(showFindings(findings, COLOR)).toMatchInlineSnapshot(`
-    "<bad>error</bad>: <b>host-1</b>: it does not answer
-      <faint>Try \`ssh host-1\`.</faint>
-    <busy>warning</busy>: <b>shop</b>: one replica lags"
+  expect(visible(showFindings(findings, COLOR))).toMatchInlineSnapshot(`
+    "<red>error</>: <b>host-1</>: it does not answer
+      <faint>Try \`ssh host-1\`.</>
+    <yellow>warning</>: <b>shop</>: one replica lags"
   `);
   expect(showFindings([], PLAIN)).toBe('Nothing found.');
 });

@@ -26,7 +26,7 @@ export function showHost(host: HostDocument, theme: Theme): string {
 }
 
 function factFields(facts: HostFacts): (readonly [string, string | null])[] {
-  const { patroni, clock_skew_seconds: skew } = facts;
+  const { patroni } = facts;
   const disk = `${formatBytes(facts.disk_free_bytes)} free of ${formatBytes(facts.disk_total_bytes)}`;
   return [
     ['system', `${facts.os}, kernel ${facts.kernel}`],
@@ -40,9 +40,14 @@ function factFields(facts: HostFacts): (readonly [string, string | null])[] {
     ['cpus', String(facts.cpus)],
     ['memory', formatBytes(facts.memory_bytes)],
     ['disk', disk],
-    ['clock', `${skew > 0 ? '+' : ''}${skew.toFixed(1)} s from pgctl's`],
+    ['clock', skewText(facts.clock_skew_seconds)],
     ['gathered', formatTime(facts.gathered_at)],
   ];
+}
+
+function skewText(seconds: number): string {
+  if (Math.abs(seconds) < 0.5) return "as pgctl's";
+  return `${Math.abs(seconds).toFixed(1)} s ${seconds > 0 ? 'ahead of' : 'behind'} pgctl's`;
 }
 
 function sshText({ user, port, identity_file }: NonNullable<HostDocument['ssh']>): string | null {

@@ -1,7 +1,7 @@
 import type { TaskEventRecord } from '../../records/types.ts';
 import type { TaskDocument, TaskListDocument, TaskLogDocument, TaskResultDocument } from '../documents.ts';
 import { errorText, fields } from '../fields.ts';
-import { count, formatBetween, formatDuration, formatTime } from '../quantity.ts';
+import { formatBetween, formatDuration, formatTime } from '../quantity.ts';
 import { type Column, table } from '../table.ts';
 import { paintState, type Theme } from '../theme.ts';
 import { showDatabase } from './database.ts';
@@ -11,7 +11,7 @@ import { interruptedField, stateText } from './interrupted.ts';
 export function showTask(task: TaskDocument, theme: Theme): string {
   const { state, interrupted, events, from } = task;
   const parts = [
-    `${events.done} of ${count(events.total, 'event')} done`,
+    `${events.done} of ${events.total} done`,
     events.failed === 0 ? '' : `${events.failed} failed`,
     events.not_reached === 0 ? '' : `${events.not_reached} not reached`,
   ];
@@ -67,16 +67,13 @@ export function showTaskLog({ items }: TaskLogDocument, theme: Theme): string {
     .join('\n');
 }
 
-function journalText(
-  { type, resource, step, duration_ms, error, phase, plan }: TaskEventRecord,
-  theme: Theme,
-): string {
+function journalText({ type, resource, step, duration_ms, error }: TaskEventRecord, theme: Theme): string {
   const took = duration_ms === null ? '' : ` (${formatDuration(duration_ms)})`;
   const why = error === null ? '' : `: ${error}`;
   const what = `${type} ${resource}`;
   switch (step) {
     case 'intent':
-      return `${what} begins, phase ${plan}.${phase}`;
+      return `${what} begins`;
     case 'ok':
       return `${what} … ${theme.good('ok')}${took}`;
     case 'failed':
