@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { PgctlError } from '../../src/errors.ts';
 import { stopProcessStep } from '../../src/resources/process.ts';
-import { lookAtLocalEtcd, purgeLocalEtcd, stopLocalEtcd } from '../../src/steps/local-etcd.ts';
+import { lookAtLocalEtcd, purgeLocalEtcd, removeBaseDir, stopLocalEtcd } from '../../src/steps/local-etcd.ts';
 import { showLocal } from '../../src/ui/views.ts';
 import type { App } from '../shared/app.ts';
 import type { CommandModule } from '../shared/command.ts';
@@ -30,6 +30,15 @@ async function assertNoDatabases(app: App): Promise<void> {
   });
 }
 
+/** Base directories of the hosts that `local up` made; without databases they hold only fences. */
+async function localBaseDirs(app: App): Promise<string[]> {
+  const { items } = await (await app.store()).hosts.list();
+  return items
+    .map(({ value }) => value)
+    .filter(({ address, service_manager, host_id }) => address === 'local' && service_manager === 'process' && host_id.startsWith('local-'))
+    .map(({ base_dir }) => base_dir);
+}
+
 export const command: CommandModule = {
   configure: (command) =>
     void command
@@ -45,10 +54,11 @@ export const command: CommandModule = {
         });
       }
       if (options.purge === true) await assertNoDatabases(app);
+      const baseDirs = options.purge === true ? await localBaseDirs(app) : [];
       if (up) await stopInstances(app);
       await runHere(app, [stopLocalEtcd(etcdDir(app))]);
       if (options.purge === true) {
-        await runHere(app, [purgeLocalEtcd(etcdDir(app))]);
+        await runHere(app, [purgeLocalEtcd(etcdDir(app)), ...baseDirs.map(removeBaseDir)]);
         await rm(localEtcdFile(app.env), { force: true });
       }
     }

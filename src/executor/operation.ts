@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
+import { setTimeout as delay } from 'node:timers/promises';
 import { PgctlError, toPgctlError } from '../errors.ts';
 import { migrate } from '../plan/migrate.ts';
 import type { Plan } from '../plan/plan.ts';
@@ -71,10 +72,22 @@ async function readView(store: Store, databaseId: string): Promise<View> {
   };
 }
 
-/** Host id of the node's primary as Patroni says at this moment: its members are named after their hosts. */
+/** A failover takes as long as the leader's lease (30 s) and a little more; a new cluster's first leader less. */
+const LEADER_PATIENCE_MS = 45_000;
+const LEADER_POLL_MS = 200;
+
+/**
+ * Host id of the node's primary as Patroni says: its members are named after their hosts. Between two leaders
+ * it waits for the next. Null where none came.
+ */
 async function leaderOf(store: Store, scope: string): Promise<string | null> {
   const [database = '', node = ''] = scope.split('.');
-  return (await store.patroni.get(database, node))?.leader ?? null;
+  const end = performance.now() + LEADER_PATIENCE_MS;
+  for (;;) {
+    const leader = (await store.patroni.get(database, node))?.leader ?? null;
+    if (leader !== null || performance.now() > end) return leader;
+    await delay(LEADER_POLL_MS);
+  }
 }
 
 /** Refreshes, plans and checks. Only reads. */

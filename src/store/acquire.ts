@@ -75,12 +75,12 @@ async function tryLock(request: Request): Promise<DatabaseLock | KeyValue | null
     }
   } catch (error) {
     // Whether it was taken or not: nobody is going to keep it.
-    await kv.revokeLease(lease.id).catch(() => undefined);
+    await kv.dropLease(lease.id);
     // This process was stopped for longer than the lease: another one, then.
     if (error instanceof PgctlError && kvFailure(error.cause) === 'no_lease') return null;
     throw error;
   }
-  await kv.revokeLease(lease.id).catch(() => undefined);
+  await kv.dropLease(lease.id);
   return holder;
 }
 

@@ -14,7 +14,10 @@ export interface KvOptions {
   readonly attemptMs: number;
   /** Milliseconds that a call may take with all its attempts. */
   readonly totalMs: number;
-  /** The same as long as etcd has never answered: a wrong address should not take half a minute to be told. */
+  /**
+   * The same as long as etcd has never answered, or not since a call ran out of time: a wrong address, or that
+   * etcd is still away, should not take half a minute to be told.
+   */
   readonly firstContactMs: number;
 }
 
@@ -44,7 +47,7 @@ export class Kv {
   readonly #options: KvOptions;
   readonly #channels = new Map<string, Etcd3>();
   #current = 0;
-  #answered = false;
+  #contact: 'none yet' | 'good' | 'lost' = 'none yet';
   #token: Promise<string> | null = null;
 
   constructor(options: KvOptions) {
@@ -149,6 +152,15 @@ export class Kv {
     }
   }
 
+  /** The same for a lease that ends by itself as well: it is tried for a short time, and does not throw. */
+  async dropLease(id: string): Promise<void> {
+    await this.#call(
+      (channel, options) => channel.leaseClient.leaseRevoke({ ID: id }, options),
+      false,
+      2 * this.#options.attemptMs,
+    ).catch(() => undefined);
+  }
+
   /** Seconds that the lease has left; 0 for one that is gone. */
   async leaseTtl(id: string): Promise<number> {
     const { value } = await this.#translated((channel, options) =>
@@ -187,7 +199,7 @@ export class Kv {
   async #call<T>(
     run: (channel: Etcd3, options: CallOptions) => Promise<T>,
     mutates = false,
-    totalMs = this.#answered ? this.#options.totalMs : this.#options.firstContactMs,
+    totalMs = this.#contact === 'good' ? this.#options.totalMs : this.#options.firstContactMs,
   ): Promise<{ readonly value: T; readonly repeated: boolean }> {
     const end = performance.now() + totalMs;
     let freshToken = false;
@@ -196,7 +208,7 @@ export class Kv {
       const endpoint = this.#current;
       try {
         const value = await this.#attempt(run, Math.max(1, attemptMs));
-        this.#answered = true;
+        this.#contact = 'good';
         return { value, repeated: failures > 0 };
       } catch (error) {
         if (this.#wantsToken(error) && !freshToken) {
@@ -208,8 +220,11 @@ export class Kv {
         failures += 1;
         if (this.#current === endpoint) this.#current = (endpoint + 1) % this.endpoints.length;
         const pause = backoffMs(failures, this.endpoints.length);
-        if (performance.now() + pause >= end)
-          throw unreachable(this.endpoints, error, mutates && this.#answered);
+        if (performance.now() + pause >= end) {
+          const known = !mutates || this.#contact === 'none yet';
+          if (this.#contact === 'good') this.#contact = 'lost';
+          throw unreachable(this.endpoints, error, !known);
+        }
         if (pause > 0) await delay(pause);
       }
     }

@@ -23,6 +23,8 @@ export class DatabaseLock {
   #queue: Promise<unknown> = Promise.resolve();
   /** A commit ended without its outcome being known, and may still be carried out late. */
   #unsettled = false;
+  /** When and how a commit last ran out of time. */
+  #away: { readonly since: number; readonly error: PgctlError } | null = null;
 
   constructor(options: {
     readonly kv: Kv;
@@ -123,25 +125,33 @@ export class DatabaseLock {
   async release(): Promise<void> {
     await this.#queue.catch(() => undefined);
     this.#lease.stop();
-    if (this.#lease.gone) return;
-    const { key, token } = this.#guard;
-    await Promise.allSettled([
-      this.#kv.txn({
-        compare: [{ key, createRevision: token }],
-        success: [{ op: 'delete', key }],
-        failure: [],
-      }),
-      this.#kv.revokeLease(this.#lease.id),
-    ]);
+    // The lock's key is under the lease, and goes with it.
+    if (!this.#lease.gone) await this.#kv.dropLease(this.#lease.id);
   }
 
   #inTurn<T>(run: () => Promise<T>): Promise<T> {
-    const turn = this.#queue.then(run, run);
+    const asked = performance.now();
+    const turn = this.#queue.then(() => {
+      // What waited while etcd did not answer has waited long enough.
+      if (this.#away !== null && this.#away.since > asked) throw this.#away.error;
+      return run();
+    });
     this.#queue = turn.catch(() => undefined);
     return turn;
   }
 
   async #commitNow(writes: readonly Write[]): Promise<string> {
+    try {
+      return await this.#commitOnce(writes);
+    } catch (error) {
+      if (error instanceof PgctlError && error.code === 'etcd_unreachable') {
+        this.#away = { since: performance.now(), error };
+      }
+      throw error;
+    }
+  }
+
+  async #commitOnce(writes: readonly Write[]): Promise<string> {
     if (this.#lease.gone) throw this.#lostError(null);
     if (this.#unsettled) await this.#settle();
     // Not known again until it is answered; an error that etcd answered with did not carry anything out.

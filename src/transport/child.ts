@@ -45,12 +45,20 @@ export async function runChild(command: ChildCommand, job: Job): Promise<JobResu
   const timers = new Set<NodeJS.Timeout>();
   const after = (ms: number, act: () => void): void => void timers.add(setTimeout(act, ms));
 
+  // The whole group: a helper of ssh (ProxyCommand) that outlived it would hold its output open for ever.
+  const kill = (): void => {
+    try {
+      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+    } catch {
+      // It ended by itself meanwhile.
+    }
+  };
   const end = (by: 'limit' | 'signal' | 'flood'): void => {
     if (ended !== null) return;
     ended = by;
     // Closing stdin is what tells the worker to end its job; the child is given time to report that.
     child.stdin.end();
-    after(END_GRACE_MS, () => child.kill('SIGKILL'));
+    after(END_GRACE_MS, () => kill());
   };
   const onAbort = (): void => end('signal');
 
@@ -73,7 +81,7 @@ export async function runChild(command: ChildCommand, job: Job): Promise<JobResu
     stderr = (stderr + chunk).slice(-STDERR_TAIL);
   });
   after(command.connectLimitMs, () => {
-    if (!ready) child.kill('SIGKILL');
+    if (!ready) kill();
   });
   job.signal?.addEventListener('abort', onAbort, { once: true });
   if (job.signal?.aborted === true) onAbort();

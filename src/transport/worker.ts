@@ -35,6 +35,9 @@ export const FENCED_STATUS = 76;
  * connection is gone, or pgctl is), or no heartbeat for 20 s (a cut link closes nothing). A background job's
  * stdin is /dev/null, hence the copy on descriptor 3.
  *
+ * The job is over when its whole group is: what it left running would hold its stdout open, and a newer
+ * operation would begin beside it. A job's daemons have sessions of their own.
+ *
  * "ready" goes out before the script is read: if it never arrives, nothing ran.
  */
 const PROGRAM = `
@@ -80,6 +83,9 @@ watch=$!
 wait "$job"
 status=$?
 kill -s KILL -- "-$watch" 2>/dev/null
+kill -s TERM -- "-$job" 2>/dev/null
+n=0; while kill -s 0 -- "-$job" 2>/dev/null && [ $n -lt 50 ]; do sleep 0.1; n=$((n + 1)); done
+kill -s KILL -- "-$job" 2>/dev/null
 if [ "$fence" != - ]; then rm -f "$fence.job.$job"; fi
 finish "$status"
 `;

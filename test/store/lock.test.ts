@@ -231,6 +231,25 @@ describe('keeping a lock', () => {
     await next.release();
   });
 
+  test('with etcd away, what waits for its turn and giving the lock up take no longer than the first', async () => {
+    const own = await startEtcd();
+    try {
+      const store = open({ timing: { ...SHORT, totalMs: 1000 } }, own);
+      const lock = await lockOf(store);
+      await lock.commit([]);
+      own.pause();
+      const began = performance.now();
+      const write = store.databases.write(database('shop'), 'any');
+      const errors = await Promise.all(Array.from({ length: 10 }, () => errorOf(lock.commit([write]))));
+      for (const error of errors) expect(error).toMatchObject({ code: 'etcd_unreachable' });
+      await lock.release();
+      expect(performance.now() - began).toBeLessThan(2600);
+    } finally {
+      own.resume();
+      await own.stop();
+    }
+  });
+
   test('giving it up waits for the commits under way, and never throws', async () => {
     const store = open();
     const lock = await lockOf(store);
