@@ -3,6 +3,7 @@ import { EXIT, type ExitCode, PgctlError, toPgctlError } from '../src/errors.ts'
 import { VERSION } from '../src/version.ts';
 import { COMMANDS } from './registry.ts';
 import type { Io } from './shared/app.ts';
+import type { CommandModule } from './shared/command.ts';
 import { addGlobalOptions, takesValue } from './shared/globals.ts';
 
 /** The first two words that are neither options nor values of global ones: the noun and the verb. */
@@ -41,7 +42,7 @@ export async function main(argv: readonly string[], io: Io): Promise<ExitCode> {
   const [noun, verb] = wordsOf(argv);
   const run = await declareCommands(program, { noun, verb });
   try {
-    await program.parseAsync(argv as string[], { from: 'user' });
+    await program.parseAsync(argv, { from: 'user' });
     return await run(io, program);
   } catch (thrown) {
     if (thrown instanceof CommanderError) {
@@ -70,6 +71,23 @@ async function fail(io: Io, program: Command, error: PgctlError): Promise<ExitCo
 
 type Run = (io: Io, program: Command) => Promise<ExitCode>;
 
+/** Runs a command; an error is told through the same Ui, so that a document that is out already stays the only one. */
+function runnerOf(module: CommandModule, command: Command): Run {
+  return async (io, program) => {
+    const { App } = await import('./shared/app.ts');
+    const app = new App(io, program.opts());
+    try {
+      return (await module.run(app, command.args, command.opts())) ?? EXIT.ok;
+    } catch (thrown) {
+      const error = toPgctlError(thrown);
+      app.ui.error(error);
+      return error.exitCode;
+    } finally {
+      await app.close();
+    }
+  };
+}
+
 /** Declares all commands; only the one that is asked for is loaded, and its options are known. */
 async function declareCommands(
   program: Command,
@@ -84,17 +102,9 @@ async function declareCommands(
       const { command: module } = await entry.load();
       module.configure(command);
       command.allowExcessArguments(false).action(() => {
-        run = async (io, root) => {
-          const { App } = await import('./shared/app.ts');
-          const app = new App(io, root.opts());
-          try {
-            return (await module.run(app, command.args, command.opts())) ?? EXIT.ok;
-          } finally {
-            await app.close();
-          }
-        };
+        run = runnerOf(module, command);
       });
     }
   }
-  return run === undefined ? run : (io, root) => run(io, root);
+  return (io, root) => run(io, root);
 }

@@ -60,8 +60,10 @@ function identLines(placed: PlacedInstance, own: readonly string[]): string[] {
 
 /** Where etcd is, as Patroni wants it. */
 function etcdSection(endpoints: readonly string[]): object {
-  const urls = endpoints.map((endpoint) => new URL(endpoint));
-  return { hosts: urls.map((url) => url.host), protocol: urls[0]?.protocol.replace(':', '') ?? 'http' };
+  const [first = ''] = endpoints;
+  // Not by URL, which drops a scheme's own port: Patroni would then take etcd's.
+  const hosts = endpoints.map((endpoint) => endpoint.replace(/^https?:\/\//, ''));
+  return { hosts, protocol: first.startsWith('https:') ? 'https' : 'http' };
 }
 
 const bracketed = (address: string): string => (address.includes(':') ? `[${address}]` : address);

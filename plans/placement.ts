@@ -98,8 +98,14 @@ export function placeInstances(input: PlacementInput): Placement {
   for (const [n, node] of spec.nodes.entries()) {
     const hosts = node.host_ids.map((id) => hostOf(input, id));
     issues.push(...unreachableMembers(hosts, n));
-    const ports = choosePorts(input, node, n, 'port', FIRST_PORT, issues);
-    const patroniPorts = choosePorts(input, node, n, 'patroni_port', FIRST_PATRONI_PORT, issues);
+    // A machine's ports are one pool: neither list may take what the other has.
+    const givenPatroni = givenPorts(input, node, 'patroni_port');
+    const ports = choosePorts({ input, node, n, field: 'port', first: FIRST_PORT, avoid: givenPatroni, issues });
+    const postgresPorts = portsByMachine(hosts, ports);
+    const patroniPorts = choosePorts({
+      ...{ input, node, n, field: 'patroni_port', first: FIRST_PATRONI_PORT },
+      ...{ avoid: postgresPorts, issues },
+    });
     for (const [h, host] of hosts.entries()) {
       const id = instanceId(spec.id, node.name, host.host_id);
       const facts = host.facts;
@@ -174,29 +180,63 @@ function unreachableMembers(hosts: readonly HostRecord[], n: number): SpecIssue[
   );
 }
 
+/** Port domains with ports of theirs. */
+type PortsByMachine = ReadonlyMap<string, ReadonlySet<number>>;
+
+interface PortChoice {
+  readonly input: PlacementInput;
+  readonly node: NodeSpec;
+  /** Of the node in the spec. */
+  readonly n: number;
+  readonly field: 'port' | 'patroni_port';
+  readonly first: number;
+  /** What the node's instances have for the other of the two. */
+  readonly avoid: PortsByMachine;
+  readonly issues: SpecIssue[];
+}
+
+/** Position of each host among those of the same machine. */
+function offsets(hosts: readonly HostRecord[]): number[] {
+  return hosts.map((host, h) => hosts.slice(0, h).filter((o) => portDomain(o) === portDomain(host)).length);
+}
+
+function portsByMachine(hosts: readonly HostRecord[], ports: readonly number[]): PortsByMachine {
+  const all = new Map<string, Set<number>>();
+  hosts.forEach((host, h) => {
+    const domain = portDomain(host);
+    all.set(domain, (all.get(domain) ?? new Set()).add(ports[h] ?? 0));
+  });
+  return all;
+}
+
+/** The ports that the spec itself names for a node's instances; none where it leaves the choice. */
+function givenPorts(input: PlacementInput, node: NodeSpec, field: PortChoice['field']): PortsByMachine {
+  const given = node[field] ?? input.spec[field];
+  if (given === undefined) return new Map();
+  const hosts = node.host_ids.map((id) => hostOf(input, id));
+  return portsByMachine(hosts, offsets(hosts).map((offset) => given + offset));
+}
+
 /**
  * A port for each of a node's instances. One that has a port keeps it. A given one counts for all; hosts that
  * are one machine count up from it. Otherwise it is the lowest that is free on all of them.
  */
-function choosePorts(
-  input: PlacementInput,
-  node: NodeSpec,
-  n: number,
-  field: 'port' | 'patroni_port',
-  first: number,
-  issues: SpecIssue[],
-): number[] {
+function choosePorts(choice: PortChoice): number[] {
+  const { input, node, n, field, first, avoid, issues } = choice;
   const hosts = node.host_ids.map((id) => hostOf(input, id));
   const given = node[field] ?? input.spec[field];
   const path = node[field] === undefined ? field : `nodes[${n}].${field}`;
   const ids = hosts.map((host) => instanceId(input.spec.id, node.name, host.host_id));
   const records = ids.map((id) => input.instances.find((r) => r.instance_id === id));
-  /** Position among the hosts of the same machine. */
-  const offset = hosts.map((host, h) => hosts.slice(0, h).filter((o) => portDomain(o) === portDomain(host)).length);
+  const offset = offsets(hosts);
   const holder = (h: number, port: number): string | undefined => {
     const host = hosts[h];
     const by = host === undefined ? undefined : input.reserved.get(portDomain(host))?.get(port);
     return by === ids[h] ? undefined : by;
+  };
+  const avoided = (h: number, port: number): boolean => {
+    const host = hosts[h];
+    return host !== undefined && (avoid.get(portDomain(host))?.has(port) ?? false);
   };
   if (given !== undefined) {
     return hosts.map((host, h) => {
@@ -208,13 +248,16 @@ function choosePorts(
           message: `port ${port} of host ${host.host_id} is reserved for instance ${by}; choose another, or leave it out to have a free one found`,
         });
       }
+      if (field === 'patroni_port' && avoided(h, port)) {
+        issues.push({ path, message: `port ${port} of host ${host.host_id} is a Postgres port of this database as well` });
+      }
       if (port > LAST_PORT) issues.push({ path, message: `port ${port} of host ${host.host_id} is past ${LAST_PORT}` });
       return port;
     });
   }
   const kept = records.find((record) => record !== undefined);
   const free = (h: number, port: number): boolean =>
-    holder(h, port) === undefined && !(input.listening.get(hosts[h]?.host_id ?? '')?.has(port) ?? false);
+    holder(h, port) === undefined && !avoided(h, port) && !(input.listening.get(hosts[h]?.host_id ?? '')?.has(port) ?? false);
   const base = kept?.[field] ?? first;
   const shared = hosts.some((_, h) => (offset[h] ?? 0) > 0);
   if (!shared) {

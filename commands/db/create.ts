@@ -1,7 +1,7 @@
 import { creation } from '../shared/create-operation.ts';
 import type { CommandModule } from '../shared/command.ts';
 import { runOperation, showRehearsal } from '../shared/operations.ts';
-import { addSpecOptions, givenSpec, type SpecFlags } from '../shared/spec-input.ts';
+import { addSpecOptions, givenSpec } from '../shared/spec-input.ts';
 
 export const command: CommandModule = {
   configure(command) {
@@ -14,7 +14,7 @@ export const command: CommandModule = {
       );
   },
   async run(app, [id], options) {
-    const request = creation(await givenSpec(app, id, options as SpecFlags));
+    const request = creation(await givenSpec(app, id, options));
     if (options.dryRun === true) await showRehearsal(app, request);
     else await runOperation(app, request);
   },

@@ -1,6 +1,5 @@
 import { deletion } from '../shared/delete-operation.ts';
 import type { DatabaseDocument } from '../../src/ui/documents.ts';
-import { confirmByTyping } from '../shared/confirm.ts';
 import type { CommandModule } from '../shared/command.ts';
 import { requireDatabaseDocument } from '../shared/fleet.ts';
 import { runOperation, showRehearsal } from '../shared/operations.ts';
@@ -26,7 +25,7 @@ export const command: CommandModule = {
       await showRehearsal(app, deletion(id));
       return;
     }
-    await confirmByTyping(app, { what: whatGoes(database), word: id });
+    if (!app.globals.yes) await app.ui.confirm({ question: whatGoes(database), expected: id });
     await runOperation(app, deletion(id));
   },
 };

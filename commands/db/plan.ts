@@ -4,7 +4,7 @@ import { deletion } from '../shared/delete-operation.ts';
 import type { CommandModule } from '../shared/command.ts';
 import { requireDatabaseDocument } from '../shared/fleet.ts';
 import { showRehearsal } from '../shared/operations.ts';
-import { addSpecOptions, givenSpec, type SpecFlags } from '../shared/spec-input.ts';
+import { addSpecOptions, givenSpec } from '../shared/spec-input.ts';
 
 export const command: CommandModule = {
   configure(command) {
@@ -22,7 +22,7 @@ export const command: CommandModule = {
     if (doomed !== undefined) await requireDatabaseDocument(app, doomed);
     const request =
       doomed === undefined
-        ? creation(await givenSpec(app, id, options as SpecFlags))
+        ? creation(await givenSpec(app, id, options))
         : deletion(doomed);
     const { changes } = await showRehearsal(app, request);
     return changes && options.detailedExitcode === true ? EXIT.changes : EXIT.ok;

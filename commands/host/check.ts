@@ -1,4 +1,5 @@
-import { EXIT, PgctlError, toPgctlError } from '../../src/errors.ts';
+import type { PgctlError} from '../../src/errors.ts';
+import { EXIT, toPgctlError } from '../../src/errors.ts';
 import { probeHost } from '../../src/executor/probe-host.ts';
 import type { HostRecord } from '../../src/records/types.ts';
 import type { HostDocument } from '../../src/ui/documents.ts';

@@ -94,7 +94,7 @@ export class App {
   async close(): Promise<void> {
     const [store, transport] = await Promise.allSettled([this.#store, this.#transport]);
     if (transport.status === 'fulfilled') await transport.value?.close().catch(() => undefined);
-    if (store.status === 'fulfilled') await store.value?.close();
+    if (store.status === 'fulfilled') store.value?.close();
     this.ui.close();
   }
 }

@@ -1,4 +1,5 @@
 import { operate, type OperationRequest, type OperationTools, rehearse } from '../../src/executor/operation.ts';
+import type { TaskRecord } from '../../src/records/types.ts';
 import { showPlan, showTaskResult } from '../../src/ui/views.ts';
 import type { App } from './app.ts';
 import { readDatabases } from './fleet.ts';
@@ -35,12 +36,19 @@ export async function showRehearsal(app: App, request: OperationRequest): Promis
 export async function runOperation(app: App, request: OperationRequest): Promise<void> {
   const result = await operate(await toolsOf(app), request);
   const database = (await readDatabases(app)).find(({ id }) => id === request.databaseId);
+  const task = result.kind === 'completed' ? result.task : await lastTask(app, database?.last_task_id ?? null);
   app.ui.result(
     {
       kind: 'TaskResult',
-      task: result.kind === 'completed' ? taskDocument(result.task) : null,
+      changed: result.kind === 'completed',
+      task: task === null ? null : taskDocument(task),
       ...(database === undefined ? {} : { database }),
     },
     showTaskResult,
   );
+}
+
+/** The task that made a database what it is, where nothing was to be done now. */
+async function lastTask(app: App, id: string | null): Promise<TaskRecord | null> {
+  return id === null ? null : ((await (await app.store()).tasks.get(id))?.value ?? null);
 }

@@ -45,14 +45,24 @@ export async function probeHost({ transport, host, endpoints, now }: ProbeReques
   const after = now().getTime();
   const read = readHostFacts(output ?? { exitCode: 0, stdout: '' }, { before, after, now: now().toISOString() });
   assertPrivileges(host, read);
+  const facts = ownAccount(host, read);
   const probed: HostRecord = {
     ...host,
-    service_manager: read.facts.systemd && read.facts.privileges !== 'none' ? host.service_manager : 'process',
-    facts: read.facts,
+    service_manager: facts.systemd && facts.privileges !== 'none' ? host.service_manager : 'process',
+    facts,
     updated_at: now().toISOString(),
   };
   const reach = await reachFindings(transport, probed, endpoints);
   return { host: probed, findings: [...factFindings(read), ...reach] };
+}
+
+/**
+ * On pgctl's own machine an ordinary user's instances run as that user, also where sudo would allow more: they
+ * are in the user's own directories, and nothing of the machine's is touched.
+ */
+function ownAccount(host: HostRecord, { facts, loginUser, loginHome }: ReadFacts): HostFacts {
+  if (host.address !== LOCAL_ADDRESS || facts.privileges !== 'sudo') return facts;
+  return { ...facts, privileges: 'none', run_user: loginUser, run_user_home: loginHome };
 }
 
 function assertPrivileges(host: HostRecord, { facts, loginUser }: ReadFacts): void {

@@ -118,8 +118,8 @@ async function runEvent(run: PlansRun, placed: PlacedEvent): Promise<EndedEvent>
   const write = applyOutcome(run.around.state, event, outcome);
   if (write?.kind === 'put') run.around.state.set(resourceKey(write.resource), write.resource);
   if (write?.kind === 'delete') run.around.state.delete(write.key);
-  const observe = typeOf(event.resource).observe;
-  const observation = outcome.kind === 'ok' && event.type !== 'delete' && outputs.length > 0 ? observe?.(outputs) : null;
+  const observed = outcome.kind === 'ok' && event.type !== 'delete' && outputs.length > 0;
+  const observation = observed ? typeOf(event.resource).observe?.(outputs) : null;
   const ended: EndedEvent = { ...placed, outcome, hostId, durationMs, write, observation: observation ?? null };
   await run.journal.record(ended);
   run.report({

@@ -20,11 +20,21 @@ export const stampOf = (a: Pick<DirectoryAttributes, 'instance_id' | 'database_u
 /** Free space without which a create is not begun: a new cluster with its first WAL and some room. */
 const MIN_FREE_BYTES = 512 * 1024 * 1024;
 
+/**
+ * Whether something is at `$path`, and whether that is the directory with this stamp. A symbolic link is not,
+ * wherever it leads: removing through it would remove what is elsewhere.
+ */
+const LOOK = `
+pgctl_there() { [ -e "$path" ] || [ -L "$path" ]; }
+pgctl_ours() { [ ! -L "$path" ] && [ "$(cat "$path/${STAMP_FILE}" 2>/dev/null)" = "$stamp" ]; }
+`;
+
 // A directory is pgctl's only with this stamp in it. It is made beside and renamed, so it never lacks one.
 const CREATE = `
 path=$1 stamp=$2 owner=$3
-if [ -e "$path" ] || [ -L "$path" ]; then
-  if [ "$(cat "$path/${STAMP_FILE}" 2>/dev/null)" = "$stamp" ] && [ ! -L "$path" ]; then exit 0; fi
+${LOOK}
+if pgctl_there; then
+  if pgctl_ours; then exit 0; fi
   echo "$path is there already and is not this instance's (no stamp of $stamp in it)" >&2
   exit ${STEP_EXIT.notOurs}
 fi
@@ -42,28 +52,32 @@ mv -T "$new" "$path"
 
 const REFRESH = `
 path=$1 stamp=$2
-if [ ! -e "$path" ]; then echo absent
-elif [ "$(cat "$path/${STAMP_FILE}" 2>/dev/null)" = "$stamp" ]; then echo ours
-else echo foreign; fi
+${LOOK}
+if ! pgctl_there; then echo absent; elif pgctl_ours; then echo ours; else echo foreign; fi
 `;
 
+// Cut short anywhere, it can be finished: the stamp stays until the directory has a name that nobody looks at.
 const DELETE = `
-path=$1 stamp=$2
-[ -e "$path" ] || exit 0
-if [ "$(cat "$path/${STAMP_FILE}" 2>/dev/null)" != "$stamp" ] || [ -L "$path" ]; then
-  echo "$path is not this instance's (no stamp of $stamp in it); it is left alone" >&2
-  exit ${STEP_EXIT.notOurs}
+path=$1 stamp=$2 gone=$(dirname "$1")/.gone.$(basename "$1")
+${LOOK}
+if pgctl_there; then
+  if ! pgctl_ours; then
+    echo "$path is not this instance's (no stamp of $stamp in it); it is left alone" >&2
+    exit ${STEP_EXIT.notOurs}
+  fi
+  find "$path" -xdev -mindepth 1 -maxdepth 1 ! -name ${STAMP_FILE} -exec rm -rf --one-file-system {} +
+  rm -rf --one-file-system "$gone"
+  mv -T "$path" "$gone"
 fi
-# The stamp goes last, so that a delete that is cut short can be finished.
-find "$path" -xdev -mindepth 1 -maxdepth 1 ! -name ${STAMP_FILE} -exec rm -rf --one-file-system {} +
-rm -f "$path/${STAMP_FILE}"
-rmdir "$path"
+rm -rf --one-file-system "$gone"
 `;
 
 const CHECK = `
 path=$1 stamp=$2
-if [ -e "$path" ] && [ "$(cat "$path/${STAMP_FILE}" 2>/dev/null)" != "$stamp" ]; then
-  if [ -d "$path" ] && [ -z "$(ls -A "$path")" ]; then what='an empty directory that pgctl did not make'
+${LOOK}
+if pgctl_there && ! pgctl_ours; then
+  if [ -L "$path" ]; then what='a symbolic link'
+  elif [ -d "$path" ] && [ -z "$(ls -A "$path")" ]; then what='an empty directory that pgctl did not make'
   else what='not what pgctl made'; fi
   echo "$path is there already and is $what: move it away"
 fi

@@ -27,8 +27,4 @@ export class Guards {
   write(instance: string, record: GuardRecord, expect: Expect): Write {
     return putRecord(this.#keys.guard(instance), record, expect);
   }
-
-  remove(instance: string): Write {
-    return { kind: 'delete', key: this.#keys.guard(instance), expect: 'any' };
-  }
 }

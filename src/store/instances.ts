@@ -80,14 +80,6 @@ export class Instances {
     return this.#records.write(record, expect);
   }
 
-  remove(stored: Stored<InstanceRecord>): Write {
-    return this.#records.remove(stored);
-  }
-
-  getStatus(instance: string): Promise<Stored<InstanceStatusRecord> | null> {
-    return this.#statuses.at(this.#keys.status(instance));
-  }
-
   writeStatus(record: InstanceStatusRecord, expect: Expect): Write {
     return this.#statuses.write(record, expect);
   }

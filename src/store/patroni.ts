@@ -57,15 +57,6 @@ export class Patroni {
     this.#keys = keys;
   }
 
-  /** Of all databases. */
-  async list(): Promise<readonly PatroniCluster[]> {
-    return parseClusters(this.#keys, await this.#kv.range(this.#keys.patroniNamespace));
-  }
-
-  async listOf(database: string): Promise<readonly PatroniCluster[]> {
-    return parseClusters(this.#keys, await this.#kv.range(this.#keys.patroniOf(database)));
-  }
-
   /** Null where the cluster has no keys at all. */
   async get(database: string, node: string): Promise<PatroniCluster | null> {
     const found = await this.#kv.range(this.#keys.patroniScope(database, node));

@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import type { ResourceKey, StoredResource } from '../plan/resource.ts';
-import type { Codec, Listing, Stored } from './codec.ts';
+import type { Codec } from './codec.ts';
 import type { Keys } from './keys.ts';
 import type { Kv } from './kv.ts';
 import { Records } from './records.ts';
 import { jsonObject } from './shapes.ts';
-import { putRecord, type Expect, type Write } from './write.ts';
+import type { Expect, Write } from './write.ts';
 
 const resourceKeySchema = z.templateLiteral([z.string(), '/', z.string()]) satisfies z.ZodType<ResourceKey>;
 
@@ -44,20 +44,12 @@ export class Resources {
     this.#keys = keys;
   }
 
-  listOf(database: string): Promise<Listing<StoredResource>> {
-    return new Records(this.#kv, resourceCodec(this.#keys, database)).under(this.#keys.resourcesOf(database));
-  }
-
   write(database: string, resource: StoredResource, expect: Expect): Write {
-    return putRecord(this.#keys.resource(database, resource.type, resource.id), resource, expect);
+    return new Records(this.#kv, resourceCodec(this.#keys, database)).write(resource, expect);
   }
 
   /** Removes a resource; with a revision only as it was read. */
   remove(database: string, resource: { readonly type: string; readonly id: string }, expect: Expect): Write {
     return { kind: 'delete', key: this.#keys.resource(database, resource.type, resource.id), expect };
-  }
-
-  removeStored(stored: Stored<StoredResource>): Write {
-    return { kind: 'delete', key: stored.key, expect: { modRevision: stored.modRevision } };
   }
 }

@@ -75,7 +75,7 @@ export class Store {
     this.instances = new Instances(this.kv, this.keys);
     this.resources = new Resources(this.kv, this.keys);
     this.ports = new Ports(this.kv, this.keys);
-    this.secrets = new Secrets(this.kv, this.keys);
+    this.secrets = new Secrets(this.keys);
     this.guards = new Guards(this.kv, this.keys);
     this.tasks = new Tasks(this.kv, this.keys);
     this.patroni = new Patroni(this.kv, this.keys);

@@ -138,7 +138,9 @@ export interface TaskLogDocument {
 /** What a command that changes something ends with. */
 export interface TaskResultDocument {
   readonly kind: 'TaskResult';
-  /** Null where there was nothing to do. */
+  /** False where there was nothing to do; the task is then the last one of the database. */
+  readonly changed: boolean;
+  /** Null where that task is no longer kept. */
   readonly task: TaskDocument | null;
   readonly database?: DatabaseDocument;
   readonly instance?: InstanceDocument;

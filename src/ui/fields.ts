@@ -16,6 +16,6 @@ export function fields(theme: Theme, list: readonly Field[]): string {
 }
 
 /** An error out of a record, over as many lines as it has. */
-export function errorText(theme: Theme, error: string | null): string | null {
+export function errorField(theme: Theme, error: string | null): string | null {
   return error === null ? null : theme.bad(error.trim());
 }

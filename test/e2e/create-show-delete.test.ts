@@ -132,7 +132,7 @@ describe('a database of three instances on three hosts', () => {
     expect(JSON.parse(plan.stdout)).toMatchObject({ plans: [], summary: { create: 0, update: 0, delete: 0 } });
     expect(plan.exitCode).toBe(0);
     const again = await operator.run(['db', 'create', '-f', spec]);
-    expect(again.stdout + again.stderr).toContain('no change');
+    expect(again.stdout + again.stderr).toContain('No change');
     expect(again.exitCode).toBe(0);
   });
 

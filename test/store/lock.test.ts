@@ -128,13 +128,13 @@ describe('a lock whose process on this machine is no more', () => {
   });
 });
 
-describe('keeping a lock', () => {
-  const SHORT = { leaseSeconds: 3, attemptMs: 300, totalMs: 600 } as const;
+describe.concurrent('keeping a lock', () => {
+  const SHORT = { leaseSeconds: 2, attemptMs: 300, totalMs: 600 } as const;
 
   test('it outlives its lease for as long as etcd answers', async () => {
     const store = open({ timing: SHORT });
     const lock = await lockOf(store);
-    await delay(4000);
+    await delay(3000);
     expect(lock.lost).toBe(false);
     lock.assertHeld();
     expect(lock.remainingMs).toBeGreaterThan(0);
@@ -155,8 +155,8 @@ describe('keeping a lock', () => {
       const began = performance.now();
       while (told.mock.calls.length === 0 && performance.now() - began < 5000) await delay(20);
       const after = performance.now() - began;
-      expect(after).toBeGreaterThan(1000);
-      expect(after).toBeLessThan(2300);
+      expect(after).toBeGreaterThan(700);
+      expect(after).toBeLessThan(2900);
       expect(lock.lost).toBe(true);
       expect(unheard).not.toHaveBeenCalled();
       expect(() => {
@@ -243,7 +243,7 @@ describe('keeping a lock', () => {
       const errors = await Promise.all(Array.from({ length: 10 }, () => errorOf(lock.commit([write]))));
       for (const error of errors) expect(error).toMatchObject({ code: 'etcd_unreachable' });
       await lock.release();
-      expect(performance.now() - began).toBeLessThan(2600);
+      expect(performance.now() - began).toBeLessThan(5000);
     } finally {
       own.resume();
       await own.stop();

@@ -379,7 +379,7 @@ describe('a task', () => {
   });
 
   test('that ended leaves a database, or nothing to say', () => {
-    expect(visible(showTaskResult({ kind: 'TaskResult', task: task(), database: database() }, COLOR)))
+    expect(visible(showTaskResult({ kind: 'TaskResult', changed: true, task: task(), database: database() }, COLOR)))
       .toMatchInlineSnapshot(`
       "create shop: <green>completed</> in 54.3 s <faint>(task 20260102-030405678-abc123)</>
 
@@ -396,7 +396,7 @@ describe('a task', () => {
       shop.n1.host-2  host-2  <green>available</>  replica  10.0.0.12:5432  17.6      1.2 MiB
       shop.n1.host-3  host-3  <green>available</>  replica  10.0.0.13:5432  17.6      1.2 MiB"
     `);
-    expect(showTaskResult({ kind: 'TaskResult', task: null }, PLAIN)).toBe('No change.');
+    expect(showTaskResult({ kind: 'TaskResult', changed: false, task: null }, PLAIN)).toBe('No change.');
   });
 
   test('over several databases says how each came out', () => {

@@ -1,5 +1,5 @@
 import type { DatabaseDocument, DatabaseListDocument } from '../documents.ts';
-import { errorText, fields } from '../fields.ts';
+import { errorField, fields } from '../fields.ts';
 import { formatTime } from '../quantity.ts';
 import { type Column, table } from '../table.ts';
 import { paintState, type Theme } from '../theme.ts';
@@ -14,7 +14,7 @@ export function showDatabase(database: DatabaseDocument, theme: Theme): string {
     fields(theme, [
       ['state', paintState(theme, state, stateText(state, interrupted))],
       ['interrupted', interruptedField(interrupted)],
-      ['error', errorText(theme, database.error)],
+      ['error', errorField(theme, database.error)],
       ['primary', primaryText(database)],
       ['name', typeof name === 'string' && name !== database.id ? name : null],
       ['uid', database.uid],

@@ -1,5 +1,5 @@
 import type { InstanceDocument, InstanceListDocument } from '../documents.ts';
-import { errorText, fields } from '../fields.ts';
+import { errorField, fields } from '../fields.ts';
 import { formatBytes, formatTime } from '../quantity.ts';
 import { type Column, table } from '../table.ts';
 import { paintState, type Theme } from '../theme.ts';
@@ -12,7 +12,7 @@ export function showInstance(instance: InstanceDocument, theme: Theme): string {
     fields(theme, [
       ['state', paintState(theme, state, stateText(state, interrupted))],
       ['interrupted', interruptedField(interrupted)],
-      ['error', errorText(theme, instance.error)],
+      ['error', errorField(theme, instance.error)],
       ['role', instance.role],
       ['lag', instance.role === 'replica' ? lagText(instance) : null],
       ['database', instance.database_id],

@@ -1,6 +1,6 @@
 import type { TaskEventRecord } from '../../records/types.ts';
 import type { TaskDocument, TaskListDocument, TaskLogDocument, TaskResultDocument } from '../documents.ts';
-import { errorText, fields } from '../fields.ts';
+import { errorField, fields } from '../fields.ts';
 import { formatBetween, formatDuration, formatTime } from '../quantity.ts';
 import { type Column, table } from '../table.ts';
 import { paintState, type Theme } from '../theme.ts';
@@ -20,7 +20,7 @@ export function showTask(task: TaskDocument, theme: Theme): string {
     fields(theme, [
       ['state', paintState(theme, state, stateText(state, interrupted))],
       ['interrupted', interruptedField(interrupted)],
-      ['error', errorText(theme, task.error)],
+      ['error', errorField(theme, task.error)],
       ['operation', `${task.operation} of ${task.scope} ${task.entity_id}`],
       ['events', parts.filter((part) => part !== '').join(', ')],
       ['run by', `${task.who} on ${from.host} (pid ${from.pid})`],
@@ -85,12 +85,12 @@ function journalText({ type, resource, step, duration_ms, error }: TaskEventReco
 
 /** How an operation ended, and what it left. */
 export function showTaskResult(
-  { task, database, instance, databases }: TaskResultDocument,
+  { changed, task, database, instance, databases }: TaskResultDocument,
   theme: Theme,
 ): string {
   const took = task === null ? null : formatBetween(task.started_at, task.finished_at);
   const outcome =
-    task === null
+    !changed || task === null
       ? 'No change.'
       : `${task.operation} ${task.entity_id}: ${paintState(theme, task.state)}${took === null ? '' : ` in ${took}`} ` +
         theme.faint(`(task ${task.task_id})`);

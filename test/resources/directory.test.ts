@@ -1,0 +1,216 @@
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { directory, directoryType, STAMP_FILE, stampOf } from '../../src/resources/directory.ts';
+import type { Resource } from '../../src/plan/resource.ts';
+import { STEP_EXIT } from '../../src/steps/render.ts';
+import type { HostStep, ScriptStep } from '../../src/steps/step.ts';
+import { ME, type Ran, runSteps } from '../steps/run-steps.ts';
+import { CONTEXT } from './fixtures.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'pgctl-directory-'));
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+const ID = { instance_id: 'shop.n1.host-1', database_uid: '3f6c1a52' };
+let base = '';
+let path = '';
+let resource: Resource;
+
+beforeEach(() => {
+  base = join(mkdtempSync(join(root, 'x')), "the 'base' of $all");
+  path = join(base, ID.instance_id);
+  resource = directory('host-1', { path, owner: ME, ...ID });
+});
+
+const create = (of = resource): Ran => runSteps(directoryType.create(of, CONTEXT) as HostStep[]);
+const remove = (of = resource): Ran => runSteps(directoryType.delete(of, CONTEXT) as HostStep[]);
+const refresh = () => {
+  const look = directoryType.refresh(resource, CONTEXT);
+  return look?.read(runSteps(look.steps as HostStep[]).outputs);
+};
+const findings = (of = resource): string[] => {
+  const check = directoryType.check?.(of, CONTEXT);
+  const outputs = runSteps((check?.steps ?? []) as HostStep[]).outputs;
+  return (check?.read(outputs) ?? []).map(({ message }) => message);
+};
+
+const otherDatabase = (): Resource =>
+  directory('host-1', { path, owner: ME, ...ID, database_uid: 'another' });
+const modeOf = (of: string): string => (statSync(of).mode & 0o7777).toString(8);
+
+describe('creating the directory', () => {
+  it('makes it with its stamp, for its owner alone, in a base that others pass through', () => {
+    expect(create().status).toBe(0);
+    expect([modeOf(path), modeOf(base)]).toEqual(['700', '755']);
+    expect(readFileSync(join(path, STAMP_FILE), 'utf8')).toBe(`${stampOf(ID)}\n`);
+    expect(readdirSync(path).sort()).toEqual([STAMP_FILE, 'bin'].sort());
+    expect(readdirSync(base)).toEqual([ID.instance_id]);
+  });
+
+  it('again leaves it and what is in it as it is', () => {
+    create();
+    writeFileSync(join(path, 'data'), 'rows');
+    const before = statSync(path).ino;
+    expect(create().status).toBe(0);
+    expect([statSync(path).ino, readFileSync(join(path, 'data'), 'utf8')]).toEqual([before, 'rows']);
+    expect(readdirSync(base)).toEqual([ID.instance_id]);
+  });
+
+  it('keeps the mode of a base that is there already', () => {
+    mkdirSync(base, { mode: 0o711 });
+    create();
+    expect(modeOf(base)).toBe('711');
+  });
+});
+
+/** What can stand in the place of the directory without being this instance's. */
+const FOREIGN: [title: string, make: () => void][] = [
+  ['an empty directory', () => mkdirSync(path, { recursive: true })],
+  [
+    'a directory with data and no stamp',
+    () => {
+      mkdirSync(join(path, 'data'), { recursive: true });
+      writeFileSync(join(path, 'data', 'PG_VERSION'), '17\n');
+    },
+  ],
+  ['a directory of another database of that name', () => void create(otherDatabase())],
+  [
+    'a file',
+    () => {
+      mkdirSync(base);
+      writeFileSync(path, `${stampOf(ID)}\n`);
+    },
+  ],
+  [
+    'a symbolic link to nothing',
+    () => {
+      mkdirSync(base);
+      symlinkSync(`${path}-gone`, path);
+    },
+  ],
+  [
+    'a symbolic link to a directory with the right stamp',
+    () => {
+      create();
+      const elsewhere = `${path}-elsewhere`;
+      runSteps([
+        { kind: 'script', name: 'move', script: 'mv "$1" "$2"', args: [path, elsewhere], account: 'admin' },
+      ]);
+      symlinkSync(elsewhere, path);
+    },
+  ],
+];
+
+/** Everything under the base, to see that nothing of it changed. */
+const listing = (): string[] => readdirSync(base, { recursive: true }).map(String).sort();
+
+describe.each(FOREIGN)('%s in its place', (_title, make) => {
+  it('is refused by a create and left alone', () => {
+    make();
+    const before = listing();
+    const ran = create();
+    expect([ran.status, ran.stderr]).toEqual([
+      STEP_EXIT.notOurs,
+      expect.stringContaining("is there already and is not this instance's"),
+    ]);
+    expect(listing()).toEqual(before);
+  });
+
+  it('is refused by a delete and left alone', () => {
+    make();
+    const before = listing();
+    const ran = remove();
+    expect([ran.status, ran.stderr]).toEqual([
+      STEP_EXIT.notOurs,
+      expect.stringContaining('it is left alone'),
+    ]);
+    expect(listing()).toEqual(before);
+  });
+
+  it('is not taken for it by a refresh', () => {
+    make();
+    expect(refresh()).toMatchObject({ kind: 'failed' });
+  });
+
+  it('is found by a check', () => {
+    make();
+    expect(findings()).toEqual([expect.stringContaining(`${path} is there already and is `)]);
+  });
+});
+
+describe('deleting the directory', () => {
+  it('removes it with everything in it, and nothing beside it', () => {
+    create();
+    const names = ['data', '.hidden', "it's", 'new\nline', '-rf'];
+    for (const name of names) mkdirSync(join(path, name, 'deep'), { recursive: true });
+    writeFileSync(join(base, 'beside'), '');
+    expect(remove().status).toBe(0);
+    expect(readdirSync(base)).toEqual(['beside']);
+  });
+
+  it('follows no symbolic link inside it', () => {
+    create();
+    const precious = join(base, 'precious');
+    mkdirSync(precious);
+    writeFileSync(join(precious, 'file'), '');
+    symlinkSync(precious, join(path, 'link'));
+    expect(remove().status).toBe(0);
+    expect(existsSync(join(precious, 'file'))).toBe(true);
+  });
+
+  it('again has nothing to do', () => {
+    create();
+    remove();
+    expect(remove()).toMatchObject({ status: 0, stderr: '' });
+  });
+
+  it.each<[title: string, command: string]>([
+    ['put away an earlier one', 'rm'],
+    ['renamed what is left', 'mv'],
+  ])('finishes one that was killed before it %s', (_title, command) => {
+    create();
+    mkdirSync(join(path, 'data'));
+    const [step] = directoryType.delete(resource, CONTEXT) as ScriptStep[];
+    // The shell ends itself in place of its first call of the command.
+    const killed = `${command}() { kill -s KILL $$; }\n${step?.script}`;
+    runSteps([{ ...(step as ScriptStep), script: killed }]);
+    expect(refresh()).not.toMatchObject({ kind: 'failed' });
+    expect(remove().status).toBe(0);
+    expect(readdirSync(base)).toEqual([]);
+    expect(create().status).toBe(0);
+  });
+});
+
+describe('looking at the directory', () => {
+  it('finds it, or finds it absent', () => {
+    expect(refresh()).toEqual({ kind: 'not_found' });
+    create();
+    expect(refresh()).toEqual({ kind: 'found' });
+  });
+
+  it('before it is made finds nothing in the way, and leaves nothing behind', () => {
+    expect(findings()).toEqual([]);
+    expect(existsSync(base)).toBe(false);
+  });
+
+  it('finds that a part of its path is a file', () => {
+    writeFileSync(base, '');
+    expect(findings()).toEqual([`${base} is not a directory`]);
+  });
+
+  it('finds a place that cannot be written to', () => {
+    const nowhere = directory('host-1', { path: '/proc/pgctl/shop', owner: ME, ...ID });
+    expect(findings(nowhere)).toContain('/proc cannot be written to (read-only, full, or no rights)');
+  });
+});

@@ -1,0 +1,193 @@
+import { parse } from 'yaml';
+import { describe, expect, it } from 'vitest';
+import type { Resource } from '../../src/plan/resource.ts';
+import { MIGRATIONS, typeOf } from '../../src/resources/registry.ts';
+import { serverOf } from '../../src/resources/instance.ts';
+import { revealText, type FileStep, type Step } from '../../src/steps/step.ts';
+import {
+  aConfig,
+  aRole,
+  anInstance,
+  CONTEXT,
+  INSTANCE,
+  ONE_OF_EACH,
+  SECRETS,
+  shownStep,
+  textsOf,
+} from './fixtures.ts';
+
+/** The steps of every method of a resource's type. */
+function lifecycleOf(resource: Resource): Readonly<Record<string, readonly Step[] | null>> {
+  const type = typeOf(resource);
+  return {
+    refresh: type.refresh(resource, CONTEXT)?.steps ?? null,
+    check: type.check?.(resource, CONTEXT).steps ?? null,
+    create: type.create(resource, CONTEXT),
+    update: type.update(resource, resource, CONTEXT),
+    delete: type.delete(resource, CONTEXT),
+  };
+}
+
+const shown = (steps: readonly Step[] | null): string =>
+  steps === null ? '(none)\n' : steps.length === 0 ? '(nothing to do)\n' : steps.map(shownStep).join('\n');
+
+describe('every type', () => {
+  it('is among those that are tested here', () => {
+    expect(ONE_OF_EACH.map(({ type }) => type).sort()).toEqual(Object.keys(MIGRATIONS).sort());
+  });
+
+  it.each(ONE_OF_EACH)('$type says what it does', async (resource) => {
+    const type = typeOf(resource);
+    const text = Object.entries(lifecycleOf(resource)).map(([method, steps]) => {
+      const verb = method in type.verbs ? `: ${type.verbs[method as keyof typeof type.verbs]}` : '';
+      return `## ${method}${verb}\n\n${shown(steps)}`;
+    });
+    await expect(text.join('\n')).toMatchFileSnapshot(`goldens/${resource.type}.txt`);
+  });
+
+  it.each(ONE_OF_EACH)('$type keeps secrets out of its data', (resource) => {
+    const data = JSON.stringify([resource, lifecycleOf(resource)]);
+    for (const secret of Object.values(SECRETS)) expect(data).not.toContain(secret);
+  });
+
+  it.each(ONE_OF_EACH)(
+    '$type gives its scripts values as arguments or on stdin, never in their text',
+    (resource) => {
+      const other = JSON.parse(
+        JSON.stringify(resource).replaceAll(INSTANCE, 'blog.n2.host-9').replaceAll('5432', '5999'),
+      ) as Resource;
+      const scripts = (of: Resource): string[] =>
+        Object.values(lifecycleOf(of)).flatMap((steps) =>
+          (steps ?? []).flatMap((step) => ('script' in step ? [step.script] : [])),
+        );
+      expect(scripts(other)).toEqual(scripts(resource));
+    },
+  );
+
+  it('is known by name only: another is from a newer pgctl', () => {
+    expect(() => typeOf({ type: 'backup' })).toThrow(expect.objectContaining({ code: 'store_newer' }));
+  });
+});
+
+describe('patroni_config', () => {
+  const steps = typeOf(aConfig()).create(aConfig(), CONTEXT) as FileStep[];
+  const yaml = steps.find(({ path }) => path.endsWith('/patroni.yml'));
+
+  it('has the passwords in patroni.yml alone, which is a secret as a whole', () => {
+    expect(JSON.stringify(yaml)).toContain('"content":"[redacted]"');
+    const holding = steps.filter(({ content }) => revealText(content).includes('canary'));
+    expect(holding.map(({ path, mode, owner }) => ({ path, mode, owner }))).toEqual([
+      { path: yaml?.path, mode: '0600', owner: 'postgres' },
+    ]);
+  });
+
+  it('writes YAML that says what was meant, whatever a password holds', () => {
+    expect(parse(revealText(yaml?.content ?? ''))).toEqual({
+      scope: 'shop.n1',
+      name: 'host-1',
+      restapi: {
+        listen: '10.0.0.1:8008',
+        authentication: { username: 'pgctl', password: SECRETS.restapi },
+      },
+      bootstrap: { dcs: { ttl: 30 } },
+      postgresql: {
+        listen: '*:5432',
+        pg_hba: ['local all "postgres" peer map=pgctl'],
+        authentication: {
+          superuser: { username: 'postgres', password: SECRETS.superuser },
+          replication: { username: 'replicator', password: SECRETS.replication },
+        },
+      },
+    });
+  });
+
+  it.each([
+    [true, aConfig()],
+    [false, aConfig({ bootstrap: undefined })],
+  ])('tells the programs beside it whether this member bootstraps: %s', (bootstrap, resource) => {
+    const config = JSON.parse(JSON.stringify(resource)) as Resource;
+    const files = typeOf(config).create(config, CONTEXT) as FileStep[];
+    const prepare = files.find(({ path }) => path.endsWith('/prepare.json'));
+    expect(JSON.parse(revealText(prepare?.content ?? ''))).toMatchObject({ bootstrap });
+  });
+
+  it('does not count a change of what Patroni reads only once', () => {
+    expect(aConfig().diff_ignore).toEqual(['/config/bootstrap']);
+  });
+});
+
+describe('role', () => {
+  const sqlOf = (resource: Resource, previous = resource): string => {
+    const [text = ''] = textsOf(typeOf(resource).update(resource, previous, CONTEXT));
+    return revealText(text);
+  };
+
+  it('gives the server the verifier, never a password', () => {
+    expect(sqlOf(aRole())).toContain(`password '${SECRETS['verifier.app']}'`);
+    expect(sqlOf(aRole({ verifier: null, verifier_digest: null }))).toContain('password null;');
+  });
+
+  it('takes away the memberships that the spec no longer has', () => {
+    const sql = sqlOf(aRole({ member_of: ['reader'] }), aRole({ member_of: ['reader', 'writer'] }));
+    expect(sql).toContain('grant "reader" to "app";\n');
+    expect(sql).toContain('revoke "writer" from "app";\n');
+  });
+
+  it.each<[title: string, options: string[], all: string]>([
+    ['none given', [], 'NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS INHERIT'],
+    ['one given', ['LOGIN'], 'NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS INHERIT LOGIN'],
+    [
+      'a default denied',
+      ['NOINHERIT'],
+      'NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS NOINHERIT',
+    ],
+    [
+      'one with a value',
+      ['LOGIN', 'CONNECTION LIMIT 5'],
+      'NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS INHERIT LOGIN CONNECTION LIMIT 5',
+    ],
+  ])('states every option, so that a dropped one is taken away: %s', (_title, options, all) => {
+    expect(sqlOf(aRole({ options }))).toContain(`alter role "app" with ${all} password `);
+  });
+
+  it('is quoted everywhere, however it is called', () => {
+    const name = `a"b'c\\; drop role x; --`;
+    const sql = sqlOf(aRole({ name, member_of: [name] }));
+    expect(sql).toMatchInlineSnapshot(`
+      "select format('create role %I',  E'a"b''c\\\\; drop role x; --')
+        where not exists (select from pg_roles where rolname =  E'a"b''c\\\\; drop role x; --') \\gexec
+      alter role "a""b'c\\; drop role x; --" with NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS INHERIT LOGIN CONNECTION LIMIT 20 password 'SCRAM-SHA-256$4096:c2FsdA==$c3RvcmVk:c2VydmVy';
+      grant "a""b'c\\; drop role x; --" to "a""b'c\\; drop role x; --";
+      "
+    `);
+  });
+});
+
+describe('instance', () => {
+  it('that is not wanted to run is neither started nor looked for', () => {
+    const stopped = anInstance({ running: false });
+    expect(lifecycleOf(stopped)).toMatchObject({ refresh: null, create: [], update: [], delete: [] });
+  });
+
+  it('without systemd starts Patroni itself, as the account of the data', () => {
+    const [start] = typeOf(anInstance()).create(anInstance({ manager: 'process' }), CONTEXT);
+    expect(start).toMatchObject({ name: `start Patroni of ${INSTANCE}`, account: 'postgres' });
+  });
+
+  it('is reached on its host’s socket', () => {
+    expect(serverOf(anInstance({ port: 5433 }), 'shop')).toEqual({
+      bin_dir: '/usr/lib/postgresql/17/bin',
+      socket_dir: '/run/postgresql',
+      port: 5433,
+      database: 'shop',
+    });
+  });
+});
+
+describe('node', () => {
+  it('of one member has nothing to wait for', () => {
+    const whole = ONE_OF_EACH.find(({ type }) => type === 'node');
+    const single = { ...(whole as Resource), attributes: { scope: 'shop.n1', members: ['host-1'] } };
+    expect(typeOf(single).create(single, CONTEXT)).toEqual([]);
+  });
+});
