@@ -89,7 +89,10 @@ function desiredInstance(
           { instance_id, database_uid, dir, user: placed.run_user, patroni: placed.patroni, config_file },
           [resourceKey(config), scopeKey],
         )
-      : process(host, { instance_id, dir, patroni: placed.patroni, config_file }, [resourceKey(config), scopeKey]);
+      : process(host, { instance_id, dir, patroni: placed.patroni, config_file }, [
+          resourceKey(config),
+          scopeKey,
+        ]);
   const server = instance(
     host,
     {

@@ -52,7 +52,9 @@ function identLines(placed: PlacedInstance, own: readonly string[]): string[] {
   const accounts = [...new Set([placed.run_user, 'root'])];
   return [
     ...accounts.flatMap((account) =>
-      [SUPERUSER, REPLICATION_USER].map((role) => `${PEER_MAP} ${quoteHbaName(account)} ${quoteHbaName(role)}`),
+      [SUPERUSER, REPLICATION_USER].map(
+        (role) => `${PEER_MAP} ${quoteHbaName(account)} ${quoteHbaName(role)}`,
+      ),
     ),
     ...own,
   ];

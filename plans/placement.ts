@@ -59,7 +59,8 @@ const LAST_PORT = 65535;
 /** Longest path of a Unix socket that bind() takes, in bytes, without its NUL. */
 const SOCKET_PATH_BYTES = 107;
 
-export const instanceId = (database: string, node: string, host: string): string => `${database}.${node}.${host}`;
+export const instanceId = (database: string, node: string, host: string): string =>
+  `${database}.${node}.${host}`;
 
 /** Where the other members reach a host, or null where only itself can. */
 function advertised(host: HostRecord): string {
@@ -70,7 +71,9 @@ const majorOf = (version: string): number => Number.parseInt(version, 10);
 
 /** The newest major version that all hosts have, or null. */
 function commonMajor(hosts: readonly HostRecord[]): number | null {
-  const [first, ...others] = hosts.map((host) => new Set((host.facts?.postgres ?? []).map((p) => majorOf(p.version))));
+  const [first, ...others] = hosts.map(
+    (host) => new Set((host.facts?.postgres ?? []).map((p) => majorOf(p.version))),
+  );
   const common = [...(first ?? [])].filter((major) => others.every((set) => set.has(major)));
   return common.length === 0 ? null : Math.max(...common);
 }
@@ -100,7 +103,15 @@ export function placeInstances(input: PlacementInput): Placement {
     issues.push(...unreachableMembers(hosts, n));
     // A machine's ports are one pool: neither list may take what the other has.
     const givenPatroni = givenPorts(input, node, 'patroni_port');
-    const ports = choosePorts({ input, node, n, field: 'port', first: FIRST_PORT, avoid: givenPatroni, issues });
+    const ports = choosePorts({
+      input,
+      node,
+      n,
+      field: 'port',
+      first: FIRST_PORT,
+      avoid: givenPatroni,
+      issues,
+    });
     const postgresPorts = portsByMachine(hosts, ports);
     const patroniPorts = choosePorts({
       ...{ input, node, n, field: 'patroni_port', first: FIRST_PATRONI_PORT },
@@ -110,7 +121,8 @@ export function placeInstances(input: PlacementInput): Placement {
       const id = instanceId(spec.id, node.name, host.host_id);
       const facts = host.facts;
       const binary = facts?.postgres.find((p) => majorOf(p.version) === major);
-      for (const message of missing(host, major, binary !== undefined)) findings.push({ host: host.host_id, message });
+      for (const message of missing(host, major, binary !== undefined))
+        findings.push({ host: host.host_id, message });
       const dir = `${host.base_dir}/${id}`;
       const socketDir = host.service_manager === 'systemd' ? '/run/postgresql' : dir;
       const port = ports[h] ?? 0;
@@ -159,7 +171,8 @@ function missing(host: HostRecord, major: number | null, hasMajor: boolean): str
   if (host.facts === null) return [`its facts were never gathered; run \`pgctl host check ${host.host_id}\``];
   const has = host.facts.postgres.map((p) => p.version).join(', ') || 'none';
   const lacking: string[] = [];
-  if (major === null) lacking.push(`the hosts have no major version of PostgreSQL in common (it has: ${has})`);
+  if (major === null)
+    lacking.push(`the hosts have no major version of PostgreSQL in common (it has: ${has})`);
   else if (!hasMajor) lacking.push(`PostgreSQL ${major} is not installed (it has: ${has}); ${refresh}`);
   if (host.facts.patroni === null) lacking.push(`Patroni is not installed; ${refresh}`);
   return lacking;
@@ -214,7 +227,10 @@ function givenPorts(input: PlacementInput, node: NodeSpec, field: PortChoice['fi
   const given = node[field] ?? input.spec[field];
   if (given === undefined) return new Map();
   const hosts = node.host_ids.map((id) => hostOf(input, id));
-  return portsByMachine(hosts, offsets(hosts).map((offset) => given + offset));
+  return portsByMachine(
+    hosts,
+    offsets(hosts).map((offset) => given + offset),
+  );
 }
 
 /**
@@ -249,15 +265,21 @@ function choosePorts(choice: PortChoice): number[] {
         });
       }
       if (field === 'patroni_port' && avoided(h, port)) {
-        issues.push({ path, message: `port ${port} of host ${host.host_id} is a Postgres port of this database as well` });
+        issues.push({
+          path,
+          message: `port ${port} of host ${host.host_id} is a Postgres port of this database as well`,
+        });
       }
-      if (port > LAST_PORT) issues.push({ path, message: `port ${port} of host ${host.host_id} is past ${LAST_PORT}` });
+      if (port > LAST_PORT)
+        issues.push({ path, message: `port ${port} of host ${host.host_id} is past ${LAST_PORT}` });
       return port;
     });
   }
   const kept = records.find((record) => record !== undefined);
   const free = (h: number, port: number): boolean =>
-    holder(h, port) === undefined && !avoided(h, port) && !(input.listening.get(hosts[h]?.host_id ?? '')?.has(port) ?? false);
+    holder(h, port) === undefined &&
+    !avoided(h, port) &&
+    !(input.listening.get(hosts[h]?.host_id ?? '')?.has(port) ?? false);
   const base = kept?.[field] ?? first;
   const shared = hosts.some((_, h) => (offset[h] ?? 0) > 0);
   if (!shared) {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Command, OptionValues } from 'commander';
 import { PgctlError } from '../../src/errors.ts';
 import { Secret } from '../../src/secret.ts';
+import { parseEndpoints as endpointsOf } from '../../src/store/endpoints.ts';
 import { parseDuration } from './durations.ts';
 import { configDir, type Environment, localEtcdFile } from './paths.ts';
 
@@ -14,13 +15,25 @@ interface GlobalOption {
 
 /** Every global option: its flag, the variable that stands in for it, and what it means. */
 export const GLOBAL_OPTIONS: readonly GlobalOption[] = [
-  { flags: '--endpoints <urls>', env: 'PGCTL_ENDPOINTS', summary: 'etcd, comma-separated (default: the context, else `local up`)' },
+  {
+    flags: '--endpoints <urls>',
+    env: 'PGCTL_ENDPOINTS',
+    summary: 'etcd, comma-separated (default: the context, else `local up`)',
+  },
   { flags: '--cacert <file>', env: 'PGCTL_CACERT', summary: 'CA that signed the certificates of etcd' },
   { flags: '--cert <file>', env: 'PGCTL_CERT', summary: 'client certificate for etcd' },
   { flags: '--key <file>', env: 'PGCTL_KEY', summary: 'its private key' },
   { flags: '--etcd-user <name>', env: 'PGCTL_ETCD_USER', summary: 'user in etcd' },
-  { flags: '--etcd-password-file <file>', env: 'PGCTL_ETCD_PASSWORD_FILE', summary: "file with that user's password" },
-  { flags: '--prefix <prefix>', env: 'PGCTL_PREFIX', summary: 'prefix of all keys in etcd (default: /pgctl)' },
+  {
+    flags: '--etcd-password-file <file>',
+    env: 'PGCTL_ETCD_PASSWORD_FILE',
+    summary: "file with that user's password",
+  },
+  {
+    flags: '--prefix <prefix>',
+    env: 'PGCTL_PREFIX',
+    summary: 'prefix of all keys in etcd (default: /pgctl)',
+  },
   { flags: '--context <name>', env: 'PGCTL_CONTEXT', summary: 'entry of config.yaml to take settings from' },
   { flags: '-o, --output <format>', env: 'PGCTL_OUTPUT', summary: 'text, json or yaml (default: text)' },
   { flags: '-y, --yes', summary: 'answer confirmations with yes' },
@@ -28,7 +41,11 @@ export const GLOBAL_OPTIONS: readonly GlobalOption[] = [
   { flags: '-q, --quiet', summary: 'no progress' },
   { flags: '-v, --verbose', summary: 'say more; twice for everything' },
   { flags: '--color <when>', summary: 'auto, always or never (default: auto)' },
-  { flags: '--parallel <n>', env: 'PGCTL_PARALLEL', summary: 'children at a time, over all hosts (default: 16)' },
+  {
+    flags: '--parallel <n>',
+    env: 'PGCTL_PARALLEL',
+    summary: 'children at a time, over all hosts (default: 16)',
+  },
   { flags: '--timeout <duration>', summary: 'limit of one step on a host (default: none)' },
   { flags: '--connect-timeout <duration>', summary: 'limit for reaching a host (default: 10s)' },
   { flags: '--lock-timeout <duration>', summary: "how long to wait for a database's lock (default: 0)" },
@@ -111,7 +128,11 @@ export function readGlobals(options: OptionValues, env: Environment): Globals {
 /** How to reach etcd, with the files of TLS read. */
 export interface EtcdConnection {
   readonly endpoints: readonly string[];
-  readonly tls: { readonly ca: Buffer | null; readonly cert: Buffer | null; readonly key: Buffer | null } | null;
+  readonly tls: {
+    readonly ca: Buffer | null;
+    readonly cert: Buffer | null;
+    readonly key: Buffer | null;
+  } | null;
   readonly auth: { readonly user: string; readonly password: Secret } | null;
 }
 
@@ -123,7 +144,10 @@ async function readUserFile(file: string, what: string): Promise<Buffer> {
 }
 
 /** Settings of a context in config.yaml, by the names of the global options. */
-async function contextSettings(options: OptionValues, env: Environment): Promise<Readonly<Record<string, string>>> {
+async function contextSettings(
+  options: OptionValues,
+  env: Environment,
+): Promise<Readonly<Record<string, string>>> {
   const file = join(configDir(env), 'config.yaml');
   const name = given(options, env, 'context', 'PGCTL_CONTEXT');
   const text = await readFile(file, 'utf8').catch(() => null);
@@ -132,7 +156,10 @@ async function contextSettings(options: OptionValues, env: Environment): Promise
     throw new PgctlError('usage', `there is no context ${name}: ${file} does not exist`);
   }
   const { parse } = await import('yaml');
-  const config = parse(text) as { current?: string; contexts?: Record<string, Record<string, unknown>> } | null;
+  const config = parse(text) as {
+    current?: string;
+    contexts?: Record<string, Record<string, unknown>>;
+  } | null;
   const chosen = name ?? config?.current;
   if (chosen === undefined) return {};
   const settings = config?.contexts?.[chosen];
@@ -141,7 +168,10 @@ async function contextSettings(options: OptionValues, env: Environment): Promise
     throw new PgctlError('usage', `there is no context ${chosen} in ${file}; it has: ${known}`);
   }
   return Object.fromEntries(
-    Object.entries(settings).map(([key, value]) => [key, Array.isArray(value) ? value.join(',') : String(value)]),
+    Object.entries(settings).map(([key, value]) => [
+      key,
+      Array.isArray(value) ? value.join(',') : String(value),
+    ]),
   );
 }
 
@@ -186,18 +216,8 @@ async function localEndpoint(env: Environment): Promise<string | undefined> {
   return text === null ? undefined : (JSON.parse(text) as { endpoint: string }).endpoint;
 }
 
-/** Endpoints as URLs without a trailing slash; a bare `host:port` is http. */
+/** Endpoints as `--endpoints` and its kin take them: comma-separated. */
 export function parseEndpoints(text: string): string[] {
-  return text
-    .split(',')
-    .map((part) => part.trim())
-    .filter((part) => part !== '')
-    .map((part) => {
-      const text = part.includes('://') ? part : `http://${part}`;
-      const url = URL.canParse(text) ? new URL(text) : null;
-      if (url === null || !['http:', 'https:'].includes(url.protocol) || url.hostname === '') {
-        throw new PgctlError('usage', `not an endpoint of etcd: ${part}`, { hint: 'Write it like http://10.0.0.1:2379.' });
-      }
-      return `${url.protocol}//${url.hostname}:${url.port || '2379'}`;
-    });
+  const parts = text.split(',').map((part) => part.trim());
+  return [...endpointsOf(parts.filter((part) => part !== ''))];
 }

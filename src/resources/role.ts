@@ -24,9 +24,10 @@ const DEFAULT_OPTIONS = [
   'NOREPLICATION',
   'NOBYPASSRLS',
   'INHERIT',
+  'CONNECTION LIMIT -1',
 ] as const;
 
-const bare = (option: string): string => option.replace(/^NO/, '');
+const bare = (option: string): string => option.replace(/^NO/, '').replace(/ -?\d+$/, '');
 
 /** The options in full: what the spec names, and the default of every other. */
 function allOptions(options: readonly string[]): string[] {
@@ -74,7 +75,11 @@ export const roleType: ResourceType = {
   },
 };
 
-export function role(scope: string, attributes: RoleAttributes, dependencies: readonly ResourceKey[]): Resource {
+export function role(
+  scope: string,
+  attributes: RoleAttributes,
+  dependencies: readonly ResourceKey[],
+): Resource {
   return buildResource(roleType, {
     id: `${scope}.${attributes.name}`,
     executor: { kind: 'primary', node: scope },

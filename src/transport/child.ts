@@ -95,12 +95,19 @@ export async function runChild(command: ChildCommand, job: Job): Promise<JobResu
   if (status === FENCED_STATUS) return { kind: 'fenced' };
   if (status !== null && ended === null) return { kind: 'finished', status, stdout, stderr };
   if (status !== null && ended === 'flood') {
-    return { kind: 'finished', status: status || 1, stdout: '', stderr: `it printed more than ${STDOUT_LIMIT} characters` };
+    return {
+      kind: 'finished',
+      status: status || 1,
+      stdout: '',
+      stderr: `it printed more than ${STDOUT_LIMIT} characters`,
+    };
   }
-  if (status !== null && ended !== null && ended !== 'flood') return { kind: 'ended', by: ended, stdout, stderr };
+  if (status !== null && ended !== null && ended !== 'flood')
+    return { kind: 'ended', by: ended, stdout, stderr };
   if (!ready && ended === null) return neverRan(exit, stderr.trim(), command);
   if (!ready) return { kind: 'ended', by: 'signal', stdout: '', stderr };
-  const how = exit.signal === undefined ? `exit status ${exit.exitCode ?? 'unknown'}` : `signal ${exit.signal}`;
+  const how =
+    exit.signal === undefined ? `exit status ${exit.exitCode ?? 'unknown'}` : `signal ${exit.signal}`;
   return { kind: 'unknown', reason: `the connection ended (${how}) before the result was seen`, stderr };
 }
 
@@ -112,7 +119,8 @@ function neverRan(
   stderr: string,
   command: ChildCommand,
 ): JobResult {
-  if (exit.code === 'ENOENT') return { kind: 'unreachable', reason: `the program ${command.file} was not found` };
+  if (exit.code === 'ENOENT')
+    return { kind: 'unreachable', reason: `the program ${command.file} was not found` };
   if (exit.signal === 'SIGKILL') {
     return { kind: 'unreachable', reason: `no answer within ${command.connectLimitMs / 1000} s` };
   }

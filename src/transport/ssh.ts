@@ -15,7 +15,8 @@ export interface SshSettings {
 /** The user's own files come after pgctl's, so that a key accepted by hand counts as well. */
 const USER_KNOWN_HOSTS = '~/.ssh/known_hosts ~/.ssh/known_hosts2';
 
-const socketOf = (settings: SshSettings, target: Target): string => join(settings.runDir, `${target.hostId}.sock`);
+const socketOf = (settings: SshSettings, target: Target): string =>
+  join(settings.runDir, `${target.hostId}.sock`);
 const knownHostsOf = (settings: SshSettings, target: Target): string =>
   join(settings.runDir, `${target.hostId}.known_hosts`);
 
@@ -90,7 +91,13 @@ export async function openMaster(settings: SshSettings, target: Target): Promise
       ...strictOptions(settings, target),
       ...['--', target.address],
     ],
-    { stdio: 'ignore', reject: false, detached: true, cleanup: false, timeout: settings.connectTimeoutMs + 10_000 },
+    {
+      stdio: 'ignore',
+      reject: false,
+      detached: true,
+      cleanup: false,
+      timeout: settings.connectTimeoutMs + 10_000,
+    },
   );
   if (result.exitCode === 0) return null;
   if (result.code === 'ENOENT') return `the program ${settings.program} was not found`;
@@ -117,7 +124,10 @@ export interface OfferedKey {
  * Asks a host for its key, through the user's own configuration and jump hosts, without logging in: a first
  * contact into a known_hosts file of its own. Returns why not where there is none.
  */
-export async function fetchHostKey(settings: SshSettings, target: Target): Promise<OfferedKey | { readonly reason: string }> {
+export async function fetchHostKey(
+  settings: SshSettings,
+  target: Target,
+): Promise<OfferedKey | { readonly reason: string }> {
   await mkdir(settings.runDir, { recursive: true, mode: 0o700 });
   const file = join(settings.runDir, `${target.hostId}.offered`);
   await rm(file, { force: true });
@@ -125,12 +135,25 @@ export async function fetchHostKey(settings: SshSettings, target: Target): Promi
     settings.program,
     [
       ...['-T', '-o', 'ControlMaster=no', '-o', 'ControlPath=none', '-o', 'StrictHostKeyChecking=accept-new'],
-      ...['-o', `UserKnownHostsFile="${file}"`, '-o', 'GlobalKnownHostsFile=/dev/null', '-o', 'HashKnownHosts=no'],
+      ...[
+        '-o',
+        `UserKnownHostsFile="${file}"`,
+        '-o',
+        'GlobalKnownHostsFile=/dev/null',
+        '-o',
+        'HashKnownHosts=no',
+      ],
       ...['-o', `HostKeyAlias=${aliasOf(target)}`, '-o', 'PreferredAuthentications=none'],
       ...commonOptions(settings, target),
       ...['--', target.address, 'true'],
     ],
-    { stdin: 'ignore', reject: false, detached: true, cleanup: false, timeout: settings.connectTimeoutMs + 5_000 },
+    {
+      stdin: 'ignore',
+      reject: false,
+      detached: true,
+      cleanup: false,
+      timeout: settings.connectTimeoutMs + 5_000,
+    },
   );
   const line = await readFile(file, 'utf8').catch(() => '');
   await rm(file, { force: true });

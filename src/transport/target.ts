@@ -37,6 +37,11 @@ export type JobResult =
   /** Nothing ran: a newer operation was on the host before. */
   | { readonly kind: 'fenced' }
   /** It was ended: by its time limit, or by the signal that was given. */
-  | { readonly kind: 'ended'; readonly by: 'limit' | 'signal'; readonly stdout: string; readonly stderr: string }
+  | {
+      readonly kind: 'ended';
+      readonly by: 'limit' | 'signal';
+      readonly stdout: string;
+      readonly stderr: string;
+    }
   /** It began, and nobody knows how it ended. */
   | { readonly kind: 'unknown'; readonly reason: string; readonly stderr: string };

@@ -1,7 +1,14 @@
 import { rm } from 'node:fs/promises';
 import { runChild } from './child.ts';
 import { limiter } from './limiter.ts';
-import { closeMaster, fetchHostKey, openMaster, type OfferedKey, sshArguments, type SshSettings } from './ssh.ts';
+import {
+  closeMaster,
+  fetchHostKey,
+  openMaster,
+  type OfferedKey,
+  sshArguments,
+  type SshSettings,
+} from './ssh.ts';
 import type { Job, JobResult, Target } from './target.ts';
 import { WORKER_COMMANDS } from './worker.ts';
 

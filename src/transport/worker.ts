@@ -101,7 +101,11 @@ export interface Fence {
 }
 
 /** What is sent before the worker says it is ready. */
-export function workerHeader(job: { readonly nonce: string; readonly script: string; readonly fence: Fence | null }): string {
+export function workerHeader(job: {
+  readonly nonce: string;
+  readonly script: string;
+  readonly fence: Fence | null;
+}): string {
   const fence = job.fence === null ? '- 0' : `${job.fence.path} ${job.fence.token}`;
   return `${PROGRAM_LINE}${job.nonce} ${encoded(job.script).length} ${fence}\n`;
 }

@@ -12,9 +12,9 @@ import {
   withPostgres,
 } from './fixtures.ts';
 
-const reserved = (domain: string, ports: Record<number, string>): PlacementChanges['reserved'] =>
+const reserved = (domain: string, ports: Record<number, string>): NonNullable<PlacementChanges['reserved']> =>
   new Map([[domain, new Map(Object.entries(ports).map(([port, by]) => [Number(port), by]))]]);
-const listening = (where: Record<string, number[]>): PlacementChanges['listening'] =>
+const listening = (where: Record<string, number[]>): NonNullable<PlacementChanges['listening']> =>
   new Map(Object.entries(where).map(([id, ports]) => [id, new Set(ports)]));
 
 const LOCALS = [1, 2, 3].map((n) => localHost(n));

@@ -85,7 +85,7 @@ export const aConfig = (config: Readonly<Record<string, unknown>> = {}): Resourc
         bootstrap: { dcs: { ttl: 30 } },
         postgresql: { listen: '*:5432', pg_hba: ['local all "postgres" peer map=pgctl'] },
         ...config,
-      } as never,
+      },
       secret_digests: { superuser: 'd1', replication: 'd2', restapi: 'd3' },
     },
     [],
@@ -120,7 +120,7 @@ export const ONE_OF_EACH: readonly Resource[] = [
 ];
 
 const shownText = (text: Text | undefined): string =>
-  text === undefined ? '' : Array.isArray(text) ? text.map(String).join('') : String(text as string | Secret);
+  text === undefined ? '' : Array.isArray(text) ? text.map(String).join('') : String(text);
 
 /** A step as a page of text, secrets redacted: what goldens hold. */
 export function shownStep(step: Step): string {

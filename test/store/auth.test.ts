@@ -1,13 +1,12 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Secret } from '../../src/secret.ts';
 import type { Store, StoreOptions } from '../../src/store/store.ts';
 import { startEtcd, type Etcd } from './etcd.ts';
-import { database, errorOf, host, lockOf, storeOn } from './fixtures.ts';
+import { database, errorOf, host, lockOf, storeOn, scratchDirectory } from './fixtures.ts';
 
 const run = promisify(execFile);
 const stores: Store[] = [];
@@ -100,7 +99,7 @@ describe('an etcd over TLS', () => {
   const file = (name: string): Promise<Buffer> => readFile(join(dir, name));
 
   beforeAll(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'pgctl-tls-'));
+    dir = scratchDirectory();
     const openssl = (...args: readonly string[]) => run('openssl', args, { cwd: dir });
     for (const name of ['ca', 'stranger']) {
       await openssl(

@@ -1,6 +1,7 @@
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { afterAll } from 'vitest';
 import type { Plan, PlanEvent } from '../../src/plan/plan.ts';
 import type { StoredResource } from '../../src/plan/resource.ts';
 import type { InstanceDraft } from '../../src/records/planned.ts';
@@ -26,9 +27,20 @@ export function newPrefix(): string {
   return `/test-${process.pid}-${prefixes}`;
 }
 
+const scratch: string[] = [];
+afterAll(() => {
+  for (const directory of scratch) rmSync(directory, { recursive: true, force: true });
+});
+
+/** A new directory that is gone when the tests of the file are over. */
+export function scratchDirectory(): string {
+  const directory = mkdtempSync(join(tmpdir(), 'pgctl-store-'));
+  scratch.push(directory);
+  return directory;
+}
+
 /** Where the tests of one file keep their sealing key. */
-const keyDirectory = mkdtempSync(join(tmpdir(), 'pgctl-key-'));
-export const KEY_FILE = join(keyDirectory, 'secret.key');
+export const KEY_FILE = join(scratchDirectory(), 'secret.key');
 
 export function storeOn(etcd: Pick<Etcd, 'endpoint'>, options: Partial<StoreOptions> = {}): Store {
   return openStore({

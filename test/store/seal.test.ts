@@ -1,5 +1,4 @@
-import { chmod, mkdtemp, readFile, stat, writeFile, readdir } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, readFile, stat, writeFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Secret } from '../../src/secret.ts';
@@ -9,7 +8,7 @@ import type { Store } from '../../src/store/store.ts';
 import { putRecord } from '../../src/store/write.ts';
 import { commitUnlocked } from '../../src/store/commit.ts';
 import { startEtcd, type Etcd } from './etcd.ts';
-import { errorOf, host, lockOf, newPrefix, storeOn } from './fixtures.ts';
+import { errorOf, host, lockOf, newPrefix, storeOn, scratchDirectory } from './fixtures.ts';
 
 const PASSWORD = new Secret('canary-päss\u0000word');
 
@@ -59,7 +58,7 @@ describe('the key file', () => {
   });
 
   test('is made for its owner alone, once, by however many at a time', async () => {
-    const home = await mkdtemp(join(tmpdir(), 'pgctl-key-'));
+    const home = scratchDirectory();
     const file = join(home, 'new', 'pgctl', 'secret.key');
     expect(await readSealingKey(file)).toBeNull();
     const made = await Promise.all(Array.from({ length: 5 }, () => createSealingKey(file)));
@@ -71,7 +70,7 @@ describe('the key file', () => {
   });
 
   test.each([0o640, 0o604, 0o620])('is refused with mode %o', async (mode) => {
-    const file = join(await mkdtemp(join(tmpdir(), 'pgctl-key-')), 'secret.key');
+    const file = join(scratchDirectory(), 'secret.key');
     await createSealingKey(file);
     await chmod(file, mode);
     expect(await errorOf(readSealingKey(file))).toMatchObject({
@@ -83,7 +82,7 @@ describe('the key file', () => {
   test.each(['', 'AAAA', 'x'.repeat(5000), `${'A'.repeat(43)}= junk`])(
     'is refused with other content (%#)',
     async (text) => {
-      const file = join(await mkdtemp(join(tmpdir(), 'pgctl-key-')), 'secret.key');
+      const file = join(scratchDirectory(), 'secret.key');
       await writeFile(file, text, { mode: 0o600 });
       expect(await errorOf(readSealingKey(file))).toMatchObject({ code: 'secret_key' });
     },
@@ -101,7 +100,7 @@ describe('a store', () => {
     await etcd.stop();
   });
   async function open(prefix = newPrefix(), keyFile?: string): Promise<Store & { readonly keyFile: string }> {
-    const file = keyFile ?? join(await mkdtemp(join(tmpdir(), 'pgctl-key-')), 'secret.key');
+    const file = keyFile ?? join(scratchDirectory(), 'secret.key');
     const store = storeOn(etcd, { prefix, env: { PGCTL_SECRET_KEY_FILE: file } });
     stores.push(store);
     return Object.assign(store, { keyFile: file });
@@ -125,7 +124,7 @@ describe('a store', () => {
 
   test('made by two at once is one', async () => {
     const prefix = newPrefix();
-    const file = join(await mkdtemp(join(tmpdir(), 'pgctl-key-')), 'secret.key');
+    const file = join(scratchDirectory(), 'secret.key');
     const both = await Promise.all([open(prefix, file), open(prefix, file)]);
     const metas = await Promise.all(both.map((store) => store.prepareToChange()));
     expect(metas[0]?.meta).toEqual(metas[1]?.meta);

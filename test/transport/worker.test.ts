@@ -170,7 +170,8 @@ describe('ending a job', () => {
 
   it('leaves no watcher behind when the job ends by itself', async () => {
     const result = await run('cat /proc/$PPID/task/*/children; sleep 0.2; cat /proc/$PPID/task/*/children');
-    const pids = (result as { stdout: string }).stdout.match(/\d+(?= )/g)?.map(Number) ?? [];
+    const lines = (result as { stdout: string }).stdout.split('\n').filter((line) => /^[\d ]+$/.test(line));
+    const pids = lines.flatMap((line) => line.trim().split(' ').map(Number));
     expect(pids.length).toBeGreaterThan(1);
     await until('the watcher ends', () => !pids.some(runs));
   });

@@ -406,6 +406,7 @@ describe('a task', () => {
     ];
     const result = {
       kind: 'TaskResult' as const,
+      changed: true,
       task: task({ operation: 'recover', state: 'failed' }),
       databases,
     };
