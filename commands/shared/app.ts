@@ -1,4 +1,4 @@
-import { mkdtemp, readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, readlink } from 'node:fs/promises';
 import { hostname, tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
@@ -87,7 +87,9 @@ export class App {
 
   async origin(): Promise<RunOrigin> {
     const bootId = await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => 'unknown');
-    return { host: hostname(), boot_id: bootId.trim(), pid: process.pid };
+    // A pid means something within its namespace only: two containers of one machine have the same ones.
+    const namespace = await readlink('/proc/self/ns/pid').catch(() => '');
+    return { host: hostname(), boot_id: `${bootId.trim()} ${namespace}`.trim(), pid: process.pid };
   }
 
   /** Closes what was opened. Whatever goes wrong here does not matter any more. */

@@ -72,6 +72,9 @@ async function readView(store: Store, databaseId: string): Promise<View> {
   };
 }
 
+/** Newest tasks that are kept, with their plans and journals; unfinished ones always are. */
+const TASKS_KEPT = 500;
+
 /** A failover takes as long as the leader's lease (30 s) and a little more; a new cluster's first leader less. */
 const LEADER_PATIENCE_MS = 45_000;
 const LEADER_POLL_MS = 200;
@@ -205,6 +208,8 @@ export async function operate(tools: OperationTools, request: OperationRequest):
     if (outcome.kind === 'completed') {
       report({ kind: 'stage', name: 'finalize', entity: request.databaseId });
       const task = await journal.finalize({ restated: planned.restated });
+      // Best effort: what is kept too long harms nobody, and the next operation tries again.
+      await store.tasks.trim(TASKS_KEPT).catch(() => undefined);
       report({ kind: 'operation_finished', ...named, outcome: kind, durationMs: performance.now() - since });
       return { kind: 'completed', task };
     }
