@@ -58,8 +58,14 @@ function usageError(error: CommanderError, text: string): PgctlError {
   if (error.code === 'commander.help') {
     return new PgctlError('usage', 'no command is given', { details: text.trimEnd().split('\n') });
   }
-  const [first = '', ...more] = text.trim().replace(/^error: /, '').split('\n');
-  const suggestion = more.join(' ').trim().replace(/^\((.*)\)$/, '$1');
+  const [first = '', ...more] = text
+    .trim()
+    .replace(/^error: /, '')
+    .split('\n');
+  const suggestion = more
+    .join(' ')
+    .trim()
+    .replace(/^\((.*)\)$/, '$1');
   return new PgctlError('usage', first, { hint: suggestion || 'See `pgctl --help`.' });
 }
 

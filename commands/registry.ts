@@ -17,7 +17,10 @@ export const COMMANDS: Readonly<Record<string, CommandGroup>> = {
     summary: 'databases: create, plan, look at, delete',
     verbs: {
       create: { summary: 'create a database from a spec', load: () => import('./db/create.ts') },
-      plan: { summary: 'show what creating, changing or deleting would do', load: () => import('./db/plan.ts') },
+      plan: {
+        summary: 'show what creating, changing or deleting would do',
+        load: () => import('./db/plan.ts'),
+      },
       get: { summary: 'show a database and its instances', load: () => import('./db/get.ts') },
       list: { summary: 'list databases', load: () => import('./db/list.ts') },
       delete: { summary: 'delete a database and its data', load: () => import('./db/delete.ts') },
@@ -36,7 +39,10 @@ export const COMMANDS: Readonly<Record<string, CommandGroup>> = {
       add: { summary: 'register a host', load: () => import('./host/add.ts') },
       list: { summary: 'list hosts', load: () => import('./host/list.ts') },
       get: { summary: 'show a host', load: () => import('./host/get.ts') },
-      check: { summary: 'look at a host and update what is known of it', load: () => import('./host/check.ts') },
+      check: {
+        summary: 'look at a host and update what is known of it',
+        load: () => import('./host/check.ts'),
+      },
     },
   },
   task: {
@@ -51,7 +57,10 @@ export const COMMANDS: Readonly<Record<string, CommandGroup>> = {
     summary: 'specs of databases',
     verbs: {
       validate: { summary: 'check a spec without etcd', load: () => import('./spec/validate.ts') },
-      schema: { summary: 'print the JSON Schema of specs, for editors', load: () => import('./spec/schema.ts') },
+      schema: {
+        summary: 'print the JSON Schema of specs, for editors',
+        load: () => import('./spec/schema.ts'),
+      },
     },
   },
   local: {

@@ -43,7 +43,9 @@ export function scramVerifier(password: Secret, salt: Buffer): Secret {
 export function scramMatches(verifier: Secret, password: Secret): boolean {
   const match = VERIFIER.exec(verifier.reveal());
   if (match === null) return false;
-  const again = Buffer.from(verifierOf(password.reveal(), Buffer.from(match[2] ?? '', 'base64'), Number(match[1])));
+  const again = Buffer.from(
+    verifierOf(password.reveal(), Buffer.from(match[2] ?? '', 'base64'), Number(match[1])),
+  );
   const stored = Buffer.from(verifier.reveal());
   return again.length === stored.length && timingSafeEqual(again, stored);
 }

@@ -6,7 +6,9 @@ import { runOperation, showRehearsal } from '../shared/operations.ts';
 
 /** What goes, in words. */
 function whatGoes({ id, instances }: DatabaseDocument): string {
-  const copies = instances.map((i) => `  ${i.instance_id} on ${i.host_id} (${i.role ?? i.state}), with its data`);
+  const copies = instances.map(
+    (i) => `  ${i.instance_id} on ${i.host_id} (${i.role ?? i.state}), with its data`,
+  );
   return [
     `This deletes database ${id} with all copies of its data, and cannot be undone:`,
     ...(copies.length === 0 ? ['  no instance was ever made'] : copies),

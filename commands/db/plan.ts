@@ -20,10 +20,7 @@ export const command: CommandModule = {
       throw new PgctlError('usage', '--delete and a spec exclude each other');
     }
     if (doomed !== undefined) await requireDatabaseDocument(app, doomed);
-    const request =
-      doomed === undefined
-        ? creation(await givenSpec(app, id, options))
-        : deletion(doomed);
+    const request = doomed === undefined ? creation(await givenSpec(app, id, options)) : deletion(doomed);
     const { changes } = await showRehearsal(app, request);
     return changes && options.detailedExitcode === true ? EXIT.changes : EXIT.ok;
   },

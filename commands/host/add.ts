@@ -28,7 +28,9 @@ const collect = (value: string, before: readonly string[]): readonly string[] =>
 
 /** SHA-256 fingerprint of a public key line, as ssh prints it. */
 function fingerprintOf(key: string): string {
-  const digest = createHash('sha256').update(Buffer.from(key.split(' ')[1] ?? '', 'base64')).digest('base64');
+  const digest = createHash('sha256')
+    .update(Buffer.from(key.split(' ')[1] ?? '', 'base64'))
+    .digest('base64');
   return `SHA256:${digest.replace(/=+$/, '')}`;
 }
 
@@ -44,9 +46,13 @@ async function acceptedKey(app: App, host: HostRecord, flags: Flags): Promise<st
   const kind = offered.key.split(' ')[0] ?? '';
   if (flags.hostKeyFingerprint !== undefined) {
     if (flags.hostKeyFingerprint === fingerprint) return offered.key;
-    throw new PgctlError('host_unusable', `host ${host.host_id} shows the ${kind} key ${fingerprint}, not ${flags.hostKeyFingerprint}`, {
-      hint: 'Either the fingerprint is of another key, or somebody is in between. Nothing was registered.',
-    });
+    throw new PgctlError(
+      'host_unusable',
+      `host ${host.host_id} shows the ${kind} key ${fingerprint}, not ${flags.hostKeyFingerprint}`,
+      {
+        hint: 'Either the fingerprint is of another key, or somebody is in between. Nothing was registered.',
+      },
+    );
   }
   if (flags.acceptHostKey === true) return offered.key;
   const answer = await app.ui.ask(
@@ -60,13 +66,24 @@ async function acceptedKey(app: App, host: HostRecord, flags: Flags): Promise<st
 function newHost(app: App, id: string, flags: Flags): HostRecord {
   const problem = idProblem(id);
   if (problem !== undefined) throw new PgctlError('usage', `host id ${JSON.stringify(id)}: ${problem}`);
-  for (const [option, value] of [['--address', flags.address], ['--user', flags.user], ['--advertise', flags.advertise]]) {
+  for (const [option, value] of [
+    ['--address', flags.address],
+    ['--user', flags.user],
+    ['--advertise', flags.advertise],
+  ]) {
     if (value !== undefined && !/^[A-Za-z0-9_:[\]][A-Za-z0-9._:@%[\]-]*$/.test(value)) {
       throw new PgctlError('usage', `${option}: ${JSON.stringify(value)} is neither a name nor an address`);
     }
   }
-  if (!/^\/[A-Za-z0-9._/-]+$/.test(flags.baseDir) || flags.baseDir.includes('..') || flags.baseDir.endsWith('/')) {
-    throw new PgctlError('usage', `--base-dir: ${JSON.stringify(flags.baseDir)} is not an absolute path of plain characters`);
+  if (
+    !/^\/[A-Za-z0-9._/-]+$/.test(flags.baseDir) ||
+    flags.baseDir.includes('..') ||
+    flags.baseDir.endsWith('/')
+  ) {
+    throw new PgctlError(
+      'usage',
+      `--base-dir: ${JSON.stringify(flags.baseDir)} is not an absolute path of plain characters`,
+    );
   }
   const port = flags.port === undefined ? null : Number(flags.port);
   if (port !== null && (!Number.isInteger(port) || port < 1 || port > 65535)) {
@@ -91,7 +108,8 @@ function newHost(app: App, id: string, flags: Flags): HostRecord {
 
 function labelOf(text: string): [string, string] {
   const match = /^([A-Za-z0-9._/-]+)=(.*)$/.exec(text);
-  if (match === null) throw new PgctlError('usage', `--label: ${JSON.stringify(text)} is not of the form key=value`);
+  if (match === null)
+    throw new PgctlError('usage', `--label: ${JSON.stringify(text)} is not of the form key=value`);
   return [match[1] ?? '', match[2] ?? ''];
 }
 

@@ -1,4 +1,4 @@
-import type { PgctlError} from '../../src/errors.ts';
+import type { PgctlError } from '../../src/errors.ts';
 import { EXIT, toPgctlError } from '../../src/errors.ts';
 import { probeHost } from '../../src/executor/probe-host.ts';
 import type { HostRecord } from '../../src/records/types.ts';
@@ -10,7 +10,10 @@ import { hostDocument } from '../shared/host-document.ts';
 import { requireHost } from '../shared/lookup.ts';
 
 /** Looks at a host, writes what was found into its record, and says how it is. */
-async function check(app: App, stored: { readonly value: HostRecord; readonly modRevision: string }): Promise<HostDocument> {
+async function check(
+  app: App,
+  stored: { readonly value: HostRecord; readonly modRevision: string },
+): Promise<HostDocument> {
   const store = await app.store();
   const { endpoints } = await app.connection();
   try {

@@ -5,7 +5,9 @@ import { showHost } from '../../src/ui/views.ts';
 
 export const command: CommandModule = {
   configure: (command) =>
-    void command.argument('<host>', 'id of the host').addHelpText('after', '\nExample:\n  pgctl host get host-1'),
+    void command
+      .argument('<host>', 'id of the host')
+      .addHelpText('after', '\nExample:\n  pgctl host get host-1'),
   async run(app, [id = '']) {
     const { value } = await requireHost(await app.store(), id);
     app.ui.result(hostDocument(value), showHost);

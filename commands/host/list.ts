@@ -8,6 +8,9 @@ export const command: CommandModule = {
   async run(app) {
     const listing = await (await app.store()).hosts.list();
     warnCorrupt(app, listing.corrupt);
-    app.ui.result({ kind: 'HostList', items: listing.items.map(({ value }) => hostDocument(value)) }, showHostList);
+    app.ui.result(
+      { kind: 'HostList', items: listing.items.map(({ value }) => hostDocument(value)) },
+      showHostList,
+    );
   },
 };

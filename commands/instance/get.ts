@@ -11,7 +11,12 @@ export const command: CommandModule = {
   async run(app, [id = '']) {
     const instances = (await readDatabases(app)).flatMap((database) => database.instances);
     const found = instances.find((instance) => instance.instance_id === id);
-    if (found === undefined) throw notFound('instance', id, instances.map((instance) => instance.instance_id));
+    if (found === undefined)
+      throw notFound(
+        'instance',
+        id,
+        instances.map((instance) => instance.instance_id),
+      );
     app.ui.result(found, showInstance);
   },
 };

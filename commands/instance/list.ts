@@ -13,7 +13,10 @@ export const command: CommandModule = {
       .addHelpText('after', '\nExample:\n  pgctl instance list --host host-1'),
   async run(app, _args, { database, host, state }) {
     if (state !== undefined && !Object.hasOwn(INSTANCE_STATES, state as string)) {
-      throw new PgctlError('usage', `--state: ${JSON.stringify(state)} is not one of ${Object.keys(INSTANCE_STATES).join(', ')}`);
+      throw new PgctlError(
+        'usage',
+        `--state: ${JSON.stringify(state)} is not one of ${Object.keys(INSTANCE_STATES).join(', ')}`,
+      );
     }
     const items = (await readDatabases(app))
       .flatMap(({ instances }) => instances)

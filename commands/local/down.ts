@@ -15,7 +15,11 @@ async function stopInstances(app: App): Promise<void> {
   for (const { value: instance } of instances.items) {
     const host = hosts.items.find(({ value }) => value.host_id === instance.host_id)?.value;
     if (host?.address !== 'local' || host.service_manager !== 'process') continue;
-    await runHere(app, [stopProcessStep(instance.instance_id, `${host.base_dir}/${instance.instance_id}`)], host);
+    await runHere(
+      app,
+      [stopProcessStep(instance.instance_id, `${host.base_dir}/${instance.instance_id}`)],
+      host,
+    );
   }
 }
 
@@ -35,7 +39,10 @@ async function localBaseDirs(app: App): Promise<string[]> {
   const { items } = await (await app.store()).hosts.list();
   return items
     .map(({ value }) => value)
-    .filter(({ address, service_manager, host_id }) => address === 'local' && service_manager === 'process' && host_id.startsWith('local-'))
+    .filter(
+      ({ address, service_manager, host_id }) =>
+        address === 'local' && service_manager === 'process' && host_id.startsWith('local-'),
+    )
     .map(({ base_dir }) => base_dir);
 }
 
@@ -49,9 +56,13 @@ export const command: CommandModule = {
     if (state !== null) {
       const up = (await runHere(app, [lookAtLocalEtcd(etcdDir(app))])) === 'up';
       if (options.purge === true && !up) {
-        throw new PgctlError('usage', 'the local etcd does not run, so nobody can say whether databases are left', {
-          hint: 'Start it with `pgctl local up` first.',
-        });
+        throw new PgctlError(
+          'usage',
+          'the local etcd does not run, so nobody can say whether databases are left',
+          {
+            hint: 'Start it with `pgctl local up` first.',
+          },
+        );
       }
       if (options.purge === true) await assertNoDatabases(app);
       const baseDirs = options.purge === true ? await localBaseDirs(app) : [];

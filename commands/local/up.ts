@@ -9,7 +9,14 @@ import { showLocal } from '../../src/ui/views.ts';
 import type { App } from '../shared/app.ts';
 import type { CommandModule } from '../shared/command.ts';
 import { localEtcdFile } from '../shared/paths.ts';
-import { etcdDir, type LocalState, readLocalState, runHere, thisMachine, localDocument } from '../shared/local-machine.ts';
+import {
+  etcdDir,
+  type LocalState,
+  readLocalState,
+  runHere,
+  thisMachine,
+  localDocument,
+} from '../shared/local-machine.ts';
 
 /** Beside etcd's own 2379, so that a packaged etcd on the machine is not in the way, nor pgctl in its. */
 const FIRST_ETCD_PORT = 23_790;
@@ -41,8 +48,13 @@ async function startInstances(app: App): Promise<void> {
   for (const { value: instance } of instances.items) {
     const host = hosts.items.find(({ value }) => value.host_id === instance.host_id)?.value;
     const settled = instance.state === 'available' || instance.state === 'failed';
-    if (host?.address !== 'local' || host.service_manager !== 'process' || !instance.running || !settled) continue;
-    await runHere(app, [startProcessStep(instance.instance_id, `${host.base_dir}/${instance.instance_id}`)], host);
+    if (host?.address !== 'local' || host.service_manager !== 'process' || !instance.running || !settled)
+      continue;
+    await runHere(
+      app,
+      [startProcessStep(instance.instance_id, `${host.base_dir}/${instance.instance_id}`)],
+      host,
+    );
   }
 }
 
@@ -50,7 +62,10 @@ export const command: CommandModule = {
   configure: (command) =>
     void command
       .option('--hosts <n>', 'how many local hosts', '3')
-      .addHelpText('after', '\nExample:\n  pgctl local up\n  pgctl db create demo --hosts local-1,local-2,local-3'),
+      .addHelpText(
+        'after',
+        '\nExample:\n  pgctl local up\n  pgctl db create demo --hosts local-1,local-2,local-3',
+      ),
   async run(app, _args, options) {
     const count = Number(options.hosts);
     if (!Number.isInteger(count) || count < 1 || count > MAX_HOSTS) {

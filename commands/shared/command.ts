@@ -7,5 +7,9 @@ export interface CommandModule {
   /** Declares arguments, options and an example. */
   configure(command: Command): void;
   /** Does it. Throws PgctlError; the exit code is 0 unless it returns another. */
-  run(app: App, args: readonly string[], options: Readonly<Record<string, unknown>>): Promise<ExitCode | void>;
+  run(
+    app: App,
+    args: readonly string[],
+    options: Readonly<Record<string, unknown>>,
+  ): Promise<ExitCode | void>;
 }

@@ -45,7 +45,10 @@ function passwordsFor(spec: DatabaseSpec, stored: ReadonlyMap<string, Secret>): 
     return secretDigest(secret);
   };
   const system = Object.fromEntries(
-    SYSTEM_SECRETS.map((name) => [name, digest(name, () => new Secret(randomBytes(PASSWORD_BYTES).toString('base64url')))]),
+    SYSTEM_SECRETS.map((name) => [
+      name,
+      digest(name, () => new Secret(randomBytes(PASSWORD_BYTES).toString('base64url'))),
+    ]),
   ) as Record<SystemSecret, string>;
   const verifiers = new Map<string, string>();
   for (const { username, password } of spec.database_users) {
@@ -66,7 +69,10 @@ function passwordsFor(spec: DatabaseSpec, stored: ReadonlyMap<string, Secret>): 
 const sameSpec = (a: StoredSpec, b: StoredSpec): boolean => canonicalJson(a) === canonicalJson(b);
 
 /** Which ports are in use on the hosts that get an instance for the first time. */
-async function listeningOn(tools: OperationTools, hosts: readonly HostRecord[]): Promise<Map<string, Set<number>>> {
+async function listeningOn(
+  tools: OperationTools,
+  hosts: readonly HostRecord[],
+): Promise<Map<string, Set<number>>> {
   const unreachable: HostFinding[] = [];
   const found = await Promise.all(
     hosts.map(async (host): Promise<[string, Set<number>]> => {
@@ -80,7 +86,8 @@ async function listeningOn(tools: OperationTools, hosts: readonly HostRecord[]):
       });
       const [output] = result.kind === 'ok' ? result.outputs : [];
       if (output === undefined) {
-        const message = result.kind === 'ok' ? 'it said nothing' : result.error.replace(`${host.host_id}: `, '');
+        const message =
+          result.kind === 'ok' ? 'it said nothing' : result.error.replace(`${host.host_id}: `, '');
         unreachable.push({ host: host.host_id, message });
         return [host.host_id, new Set()];
       }
@@ -101,7 +108,11 @@ function reservedPorts(view: View): Map<string, Map<number, string>> {
 }
 
 /** The instances of the spec with their places, or the error that says all that is in the way. */
-async function place(tools: OperationTools, view: View, input: CreationInput): Promise<readonly PlacedInstance[]> {
+async function place(
+  tools: OperationTools,
+  view: View,
+  input: CreationInput,
+): Promise<readonly PlacedInstance[]> {
   const { spec, positions } = input;
   const instances = view.snapshot.instances.map(({ value }) => value);
   const fresh = spec.nodes.flatMap((node) =>
@@ -109,7 +120,13 @@ async function place(tools: OperationTools, view: View, input: CreationInput): P
       .filter((host) => !instances.some((i) => i.instance_id === instanceId(spec.id, node.name, host)))
       .flatMap((host) => view.hosts.get(host) ?? []),
   );
-  const request = { spec, hosts: view.hosts, instances, reserved: reservedPorts(view), endpoints: tools.endpoints };
+  const request = {
+    spec,
+    hosts: view.hosts,
+    instances,
+    reserved: reservedPorts(view),
+    endpoints: tools.endpoints,
+  };
   // What the records alone can refuse is refused before any host is asked.
   const first = placeInstances({ ...request, listening: new Map() });
   if (!first.ok) throw refused(first, input);
@@ -123,7 +140,8 @@ function refused(
   problems: Extract<ReturnType<typeof placeInstances>, { ok: false }>,
   { positions }: Pick<CreationInput, 'spec' | 'positions'>,
 ): PgctlError {
-  if (problems.issues.length > 0) return invalidSpec(positions.file, locateIssues(positions, problems.issues));
+  if (problems.issues.length > 0)
+    return invalidSpec(positions.file, locateIssues(positions, problems.issues));
   return hostsUnusable(problems.findings);
 }
 
@@ -181,7 +199,9 @@ function draftOf(databaseId: string, placed: PlacedInstance): InstanceDraft {
 }
 
 function newPorts(view: View, instances: readonly PlacedInstance[]): Intention['ports'] {
-  const held = new Set(view.snapshot.ports.map(({ value }) => `${value.host} ${value.port} ${value.instance_id}`));
+  const held = new Set(
+    view.snapshot.ports.map(({ value }) => `${value.host} ${value.port} ${value.instance_id}`),
+  );
   return instances
     .flatMap(({ host, instance_id, port, patroni_port }) => {
       const record = view.hosts.get(host);

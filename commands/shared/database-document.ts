@@ -1,6 +1,19 @@
-import { liveDatabaseState, liveInstance, type LiveCluster, type LiveInstance } from '../../src/records/live.ts';
+import {
+  liveDatabaseState,
+  liveInstance,
+  type LiveCluster,
+  type LiveInstance,
+} from '../../src/records/live.ts';
 import { IN_PROGRESS } from '../../src/records/states.ts';
-import type { DatabaseRecord, HostRecord, InstanceRecord, InstanceStatusRecord, LockRecord, RunOrigin, TaskRecord } from '../../src/records/types.ts';
+import type {
+  DatabaseRecord,
+  HostRecord,
+  InstanceRecord,
+  InstanceStatusRecord,
+  LockRecord,
+  RunOrigin,
+  TaskRecord,
+} from '../../src/records/types.ts';
 import type { DatabaseDocument, InstanceDocument, Interrupted } from '../../src/ui/documents.ts';
 
 /** What a database's document is made from, however it was read. */
@@ -45,7 +58,8 @@ function instanceDocument(
     node_name: record.node_name,
     state: live.state,
     role: live.role,
-    address: host === undefined ? null : (host.advertise ?? (host.address === 'local' ? '127.0.0.1' : host.address)),
+    address:
+      host === undefined ? null : (host.advertise ?? (host.address === 'local' ? '127.0.0.1' : host.address)),
     port: record.port,
     patroni_port: record.patroni_port,
     postgres_version: record.postgres_version,

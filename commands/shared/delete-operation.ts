@@ -11,7 +11,9 @@ export function deletion(databaseId: string): OperationRequest {
     decide({ snapshot }) {
       const database = snapshot.database?.value;
       if (database === undefined) {
-        throw new PgctlError('not_found', `there is no database ${databaseId}`, { hint: 'See `pgctl db list`.' });
+        throw new PgctlError('not_found', `there is no database ${databaseId}`, {
+          hint: 'See `pgctl db list`.',
+        });
       }
       return {
         desired: deleteDatabase(),

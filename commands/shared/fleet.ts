@@ -17,7 +17,9 @@ export async function readDatabases(app: App): Promise<DatabaseDocument[]> {
   return fleet.databases.map(({ value: database }) =>
     databaseDocument({
       database,
-      instances: fleet.instances.map(({ value }) => value).filter((i) => i.database_id === database.database_id),
+      instances: fleet.instances
+        .map(({ value }) => value)
+        .filter((i) => i.database_id === database.database_id),
       statuses: fleet.statuses,
       hosts: fleet.hosts,
       clusters: fleet.patroni,
@@ -31,6 +33,11 @@ export async function readDatabases(app: App): Promise<DatabaseDocument[]> {
 export async function requireDatabaseDocument(app: App, id: string): Promise<DatabaseDocument> {
   const databases = await readDatabases(app);
   const found = databases.find((database) => database.id === id);
-  if (found === undefined) throw notFound('database', id, databases.map((database) => database.id));
+  if (found === undefined)
+    throw notFound(
+      'database',
+      id,
+      databases.map((database) => database.id),
+    );
   return found;
 }

@@ -4,7 +4,9 @@ import type { HostDocument } from '../../src/ui/documents.ts';
 /** A host as it is shown. Without a look at it just now its state is unknown. */
 export function hostDocument(
   host: HostRecord,
-  seen: { readonly state: HostDocument['state']; readonly findings?: readonly string[] } = { state: 'unknown' },
+  seen: { readonly state: HostDocument['state']; readonly findings?: readonly string[] } = {
+    state: 'unknown',
+  },
 ): HostDocument {
   return {
     kind: 'Host',

@@ -49,7 +49,11 @@ export function thisMachine(app: App, id = 'local'): HostRecord {
 }
 
 /** Runs steps on this machine; throws where one fails. Returns what the last one printed. */
-export async function runHere(app: App, steps: readonly ScriptStep[], host: HostRecord = thisMachine(app)): Promise<string> {
+export async function runHere(
+  app: App,
+  steps: readonly ScriptStep[],
+  host: HostRecord = thisMachine(app),
+): Promise<string> {
   const result = await runOnHost({
     transport: await app.transport(),
     host,

@@ -14,7 +14,11 @@ const LIST_COMMANDS = {
 } as const;
 
 /** The error for a name that nothing has (exit 5), with the nearest that something has. */
-export function notFound(what: keyof typeof LIST_COMMANDS, name: string, known: readonly string[]): PgctlError {
+export function notFound(
+  what: keyof typeof LIST_COMMANDS,
+  name: string,
+  known: readonly string[],
+): PgctlError {
   const near = didYouMean(name, known).trim();
   return new PgctlError('not_found', `there is no ${what} ${name}`, {
     hint: [near, `See \`${LIST_COMMANDS[what]}\`.`].filter((part) => part !== '').join(' '),
@@ -24,7 +28,12 @@ export function notFound(what: keyof typeof LIST_COMMANDS, name: string, known: 
 export async function requireHost(store: Store, id: string): Promise<Stored<HostRecord>> {
   const { items } = await store.hosts.list();
   const found = items.find(({ value }) => value.host_id === id);
-  if (found === undefined) throw notFound('host', id, items.map(({ value }) => value.host_id));
+  if (found === undefined)
+    throw notFound(
+      'host',
+      id,
+      items.map(({ value }) => value.host_id),
+    );
   return found;
 }
 
@@ -36,10 +45,15 @@ export async function requireTask(store: Store, id: string): Promise<Stored<Task
   const found = valid ? await store.tasks.get(id) : null;
   if (found !== null) return found;
   const { items } = await store.tasks.list(RECENT_TASKS);
-  throw notFound('task', id, items.map(({ value }) => value.task_id));
+  throw notFound(
+    'task',
+    id,
+    items.map(({ value }) => value.task_id),
+  );
 }
 
 /** Tells of records that cannot be read; they do not keep the others from being shown. */
 export function warnCorrupt(app: App, corrupt: readonly CorruptValue[]): void {
-  for (const { key, problem } of corrupt) app.ui.warn(`the value at ${key} is not what pgctl wrote: ${problem}`);
+  for (const { key, problem } of corrupt)
+    app.ui.warn(`the value at ${key} is not what pgctl wrote: ${problem}`);
 }

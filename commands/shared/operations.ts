@@ -1,4 +1,9 @@
-import { operate, type OperationRequest, type OperationTools, rehearse } from '../../src/executor/operation.ts';
+import {
+  operate,
+  type OperationRequest,
+  type OperationTools,
+  rehearse,
+} from '../../src/executor/operation.ts';
 import type { TaskRecord } from '../../src/records/types.ts';
 import { showPlan, showTaskResult } from '../../src/ui/views.ts';
 import type { App } from './app.ts';
@@ -26,7 +31,10 @@ async function toolsOf(app: App): Promise<OperationTools> {
 }
 
 /** Shows what an operation would do. */
-export async function showRehearsal(app: App, request: OperationRequest): Promise<{ readonly changes: boolean }> {
+export async function showRehearsal(
+  app: App,
+  request: OperationRequest,
+): Promise<{ readonly changes: boolean }> {
   const document = await rehearse(await toolsOf(app), request);
   app.ui.result(document, showPlan);
   return { changes: document.plans.length > 0 };
@@ -36,7 +44,8 @@ export async function showRehearsal(app: App, request: OperationRequest): Promis
 export async function runOperation(app: App, request: OperationRequest): Promise<void> {
   const result = await operate(await toolsOf(app), request);
   const database = (await readDatabases(app)).find(({ id }) => id === request.databaseId);
-  const task = result.kind === 'completed' ? result.task : await lastTask(app, database?.last_task_id ?? null);
+  const task =
+    result.kind === 'completed' ? result.task : await lastTask(app, database?.last_task_id ?? null);
   app.ui.result(
     {
       kind: 'TaskResult',

@@ -8,6 +8,9 @@ export const command: CommandModule = {
       .addHelpText('after', '\nExample:\n  pgctl spec validate shop.yaml'),
   async run(app, [file = '']) {
     const { spec, stored } = await readSpecFile(app, file);
-    app.ui.result({ kind: 'Spec', id: spec.id, spec: stored }, () => `${file} is valid: database ${spec.id}.`);
+    app.ui.result(
+      { kind: 'Spec', id: spec.id, spec: stored },
+      () => `${file} is valid: database ${spec.id}.`,
+    );
   },
 };

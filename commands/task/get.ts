@@ -4,7 +4,10 @@ import { requireTask } from '../shared/lookup.ts';
 import { taskDocument } from '../shared/task-document.ts';
 
 export const command: CommandModule = {
-  configure: (command) => void command.argument('<task>', 'id of the task').addHelpText('after', '\nExample:\n  pgctl task get 20260102-030405678-abc123'),
+  configure: (command) =>
+    void command
+      .argument('<task>', 'id of the task')
+      .addHelpText('after', '\nExample:\n  pgctl task get 20260102-030405678-abc123'),
   async run(app, [id = '']) {
     const { value } = await requireTask(await app.store(), id);
     app.ui.result(taskDocument(value), showTask);

@@ -13,23 +13,34 @@ export interface HostFinding {
 }
 
 /** The error that lists what every host lacks (exit 6). Nothing was changed when it is thrown. */
-export function hostsUnusable(findings: readonly HostFinding[], unreachable: readonly HostFinding[] = []): PgctlError {
+export function hostsUnusable(
+  findings: readonly HostFinding[],
+  unreachable: readonly HostFinding[] = [],
+): PgctlError {
   const all = [...unreachable, ...findings];
   const hosts = new Set(all.map(({ host }) => host));
   const names = [...hosts].sort().join(', ');
   const code = unreachable.length > 0 ? 'host_unreachable' : 'host_unusable';
   const what = unreachable.length > 0 ? 'cannot be reached or used' : 'cannot be used as it is';
-  return new PgctlError(code, `${hosts.size === 1 ? `host ${names}` : `hosts ${names}`} ${what}; nothing was changed`, {
-    details: all.map(({ host, message }) => `${host}: ${message}`).sort(),
-    hint: 'Mend what is listed, then run the command again.',
-  });
+  return new PgctlError(
+    code,
+    `${hosts.size === 1 ? `host ${names}` : `hosts ${names}`} ${what}; nothing was changed`,
+    {
+      details: all.map(({ host, message }) => `${host}: ${message}`).sort(),
+      hint: 'Mend what is listed, then run the command again.',
+    },
+  );
 }
 
 /**
  * Asks every host, before anything is marked, whether what is to be created there can be. Only reads; throws
  * with the findings of all hosts at once.
  */
-export async function checkCreates(transport: Transport, around: Surroundings, plans: readonly Plan[]): Promise<void> {
+export async function checkCreates(
+  transport: Transport,
+  around: Surroundings,
+  plans: readonly Plan[],
+): Promise<void> {
   const creates = plans
     .flat(2)
     // What is made again was made by pgctl before: its own port and directory are not in its way.
@@ -47,11 +58,13 @@ export async function checkCreates(transport: Transport, around: Surroundings, p
   for (const [key, answer] of answers) {
     const resource = creates.find((r) => `${r.type}/${r.id}` === key);
     const host = resource?.executor.kind === 'host' ? resource.executor.host : '';
-    const messages = answer.kind === 'ok' ? answer.value.map((finding) => finding.message) : [strip(host, answer.error)];
+    const messages =
+      answer.kind === 'ok' ? answer.value.map((finding) => finding.message) : [strip(host, answer.error)];
     const into = answer.kind === 'unreachable' ? unreachable : findings;
     for (const message of messages) into.set(`${host} ${message}`, { host, message });
   }
-  if (findings.size + unreachable.size > 0) throw hostsUnusable([...findings.values()], [...unreachable.values()]);
+  if (findings.size + unreachable.size > 0)
+    throw hostsUnusable([...findings.values()], [...unreachable.values()]);
 }
 
 const strip = (host: string, message: string): string =>

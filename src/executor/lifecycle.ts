@@ -27,15 +27,23 @@ export async function placeOf(resource: Resource, around: Surroundings): Promise
   if (executor.kind === 'controller') return { kind: 'controller' };
   const id = executor.kind === 'host' ? executor.host : await around.primaryOf(executor.node);
   if (id === null) {
-    throw new PgctlError('operation_failed', `${resourceKey(resource)}: its node has no primary at the moment`, {
-      hint: 'See `pgctl db get` for the state of its instances.',
-    });
+    throw new PgctlError(
+      'operation_failed',
+      `${resourceKey(resource)}: its node has no primary at the moment`,
+      {
+        hint: 'See `pgctl db get` for the state of its instances.',
+      },
+    );
   }
   const host = around.hosts.get(id);
   if (host === undefined) {
-    throw new PgctlError('host_unusable', `${resourceKey(resource)} is to run on host ${id}, which is not registered`, {
-      hint: 'Register it again, or take it out with `pgctl recover --remove-host`.',
-    });
+    throw new PgctlError(
+      'host_unusable',
+      `${resourceKey(resource)} is to run on host ${id}, which is not registered`,
+      {
+        hint: 'Register it again, or take it out with `pgctl recover --remove-host`.',
+      },
+    );
   }
   return { kind: 'host', host };
 }
@@ -46,13 +54,17 @@ export function contextAt(place: Place, resource: Resource, around: Surroundings
     secret(name) {
       const secret = around.secrets.get(name);
       if (secret === undefined) {
-        throw new PgctlError('store_corrupt', `the secret ${name} that ${resourceKey(resource)} needs is not in etcd`);
+        throw new PgctlError(
+          'store_corrupt',
+          `the secret ${name} that ${resourceKey(resource)} needs is not in etcd`,
+        );
       }
       return secret;
     },
     server() {
       const scope = resource.executor.kind === 'primary' ? resource.executor.node : null;
-      if (place.kind !== 'host' || scope === null) throw new Error(`${resourceKey(resource)} is not inside Postgres`);
+      if (place.kind !== 'host' || scope === null)
+        throw new Error(`${resourceKey(resource)} is not inside Postgres`);
       const server = around.state.get(`instance/${scope}.${place.host.host_id}`);
       if (server === undefined) {
         throw new PgctlError('operation_failed', `host ${place.host.host_id} has no instance of ${scope}`);

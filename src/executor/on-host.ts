@@ -79,7 +79,8 @@ function read(result: JobResult, given: OnHost, nonce: string): StepsResult {
     case 'finished': {
       const outputs = readOutputs(result.stdout, nonce);
       const failed = outputs.findIndex((output) => output.exitCode !== 0);
-      if (result.status === 0 && failed < 0 && outputs.length === steps.length) return { kind: 'ok', outputs };
+      if (result.status === 0 && failed < 0 && outputs.length === steps.length)
+        return { kind: 'ok', outputs };
       const at = failed < 0 ? outputs.length : failed;
       const step = steps[at];
       const name = step === undefined ? 'the steps' : stepName(step);

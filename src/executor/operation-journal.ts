@@ -30,7 +30,10 @@ export interface MarkRequest {
 /** A digest of what an event was to make, so that a resume can tell whether that is still wanted. */
 function inputHash({ event }: PlacedEvent): string {
   const { type, id, attributes } = event.resource;
-  return createHash('sha256').update(canonicalJson([event.type, type, id, attributes])).digest('hex').slice(0, 16);
+  return createHash('sha256')
+    .update(canonicalJson([event.type, type, id, attributes]))
+    .digest('hex')
+    .slice(0, 16);
 }
 
 /**
@@ -106,7 +109,9 @@ export class OperationJournal implements Journal {
     const document = planDocument({ operation: task.operation, databaseId, plans });
     return [
       ...intention.ports.map((reservation) => store.ports.reserve(reservation)),
-      ...[...new Set(intention.instances.map(({ host_id }) => host_id))].map((host) => store.hosts.stillThere(host)),
+      ...[...new Set(intention.instances.map(({ host_id }) => host_id))].map((host) =>
+        store.hosts.stillThere(host),
+      ),
       ...[...intention.secrets].map(([name, value]) =>
         store.secrets.write({
           database: databaseId,
@@ -127,7 +132,9 @@ export class OperationJournal implements Journal {
     const { lock } = this.#request;
     lock.assertHeld();
     await lock.commitChunked(
-      events.map((placed) => this.#entry(placed, { step: 'intent', hostId: null, durationMs: null, error: null })),
+      events.map((placed) =>
+        this.#entry(placed, { step: 'intent', hostId: null, durationMs: null, error: null }),
+      ),
       [],
     );
   }
@@ -281,7 +288,10 @@ export class OperationJournal implements Journal {
 
   #entry(
     placed: PlacedEvent,
-    said: Pick<TaskEventRecord, 'step' | 'error'> & { readonly hostId: string | null; readonly durationMs: number | null },
+    said: Pick<TaskEventRecord, 'step' | 'error'> & {
+      readonly hostId: string | null;
+      readonly durationMs: number | null;
+    },
   ): Write {
     const { event, plan, phase } = placed;
     const { executor } = event.resource;

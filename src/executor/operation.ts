@@ -49,8 +49,7 @@ export interface OperationTools {
 
 export type OperationResult =
   /** Nothing was to be done. */
-  | { readonly kind: 'unchanged' }
-  | { readonly kind: 'completed'; readonly task: TaskRecord };
+  { readonly kind: 'unchanged' } | { readonly kind: 'completed'; readonly task: TaskRecord };
 
 /** What is planned, before anything is marked. */
 interface Planned {
@@ -99,7 +98,9 @@ async function plan(tools: OperationTools, request: OperationRequest): Promise<P
   const view = await readView(store, request.databaseId);
   const intention = await request.decide(view, tools);
   const stored = view.snapshot.resources.map(({ value }) => migrate(value, MIGRATIONS));
-  const state = new Map<ResourceKey, StoredResource>(stored.map((resource) => [resourceKey(resource), resource]));
+  const state = new Map<ResourceKey, StoredResource>(
+    stored.map((resource) => [resourceKey(resource), resource]),
+  );
   const around = {
     hosts: view.hosts,
     secrets: new Map([...view.secrets, ...intention.secrets]),
@@ -134,16 +135,26 @@ export async function operate(tools: OperationTools, request: OperationRequest):
   const taskId = store.newTaskId(started, randomBytes(8));
   const lock = await store.acquireLock(
     request.databaseId,
-    { who: tools.who, from: tools.origin, command: request.command, task_id: taskId, since: started.toISOString() },
+    {
+      who: tools.who,
+      from: tools.origin,
+      command: request.command,
+      task_id: taskId,
+      since: started.toISOString(),
+    },
     { waitMs: tools.lockWaitMs },
   );
   const interruption = listenForSignals((message) => report({ kind: 'warning', message }));
   const undoDeadline = lock.onDeadline(() =>
     interruption.killNow(
-      new PgctlError('lock_lost', `the lock on database ${request.databaseId} could not be kept: etcd did not answer in time`, {
-        hint: 'Look at `pgctl task list`, then run the command again.',
-        taskId,
-      }),
+      new PgctlError(
+        'lock_lost',
+        `the lock on database ${request.databaseId} could not be kept: etcd did not answer in time`,
+        {
+          hint: 'Look at `pgctl task list`, then run the command again.',
+          taskId,
+        },
+      ),
     ),
   );
   try {

@@ -43,7 +43,11 @@ export async function probeHost({ transport, host, endpoints, now }: ProbeReques
   });
   const [output] = outputsOf(result);
   const after = now().getTime();
-  const read = readHostFacts(output ?? { exitCode: 0, stdout: '' }, { before, after, now: now().toISOString() });
+  const read = readHostFacts(output ?? { exitCode: 0, stdout: '' }, {
+    before,
+    after,
+    now: now().toISOString(),
+  });
   assertPrivileges(host, read);
   const facts = ownAccount(host, read);
   const probed: HostRecord = {
@@ -67,19 +71,26 @@ function ownAccount(host: HostRecord, { facts, loginUser, loginHome }: ReadFacts
 
 function assertPrivileges(host: HostRecord, { facts, loginUser }: ReadFacts): void {
   if (facts.privileges !== 'none' || host.address === LOCAL_ADDRESS) return;
-  throw new PgctlError('host_unusable', `host ${host.host_id}: ${loginUser} is not root there and may not use sudo without a password`, {
-    hint: `Allow it on the host, for example in /etc/sudoers.d/pgctl: ${loginUser} ALL=(ALL) NOPASSWD: ALL — or give another --user.`,
-  });
+  throw new PgctlError(
+    'host_unusable',
+    `host ${host.host_id}: ${loginUser} is not root there and may not use sudo without a password`,
+    {
+      hint: `Allow it on the host, for example in /etc/sudoers.d/pgctl: ${loginUser} ALL=(ALL) NOPASSWD: ALL — or give another --user.`,
+    },
+  );
 }
 
 /** What the facts say is missing, a sentence each. */
 function factFindings({ facts, hasPostgresUser }: ReadFacts): string[] {
   const findings: string[] = [];
-  if (facts.postgres.length === 0) findings.push('PostgreSQL is not installed (packages postgresql-17 or others)');
+  if (facts.postgres.length === 0)
+    findings.push('PostgreSQL is not installed (packages postgresql-17 or others)');
   if (facts.patroni === null) findings.push('Patroni is not installed (packages patroni and python3-etcd)');
   if (facts.privileges !== 'none' && !hasPostgresUser) findings.push('there is no account postgres');
   if (facts.disk_free_bytes < LOW_DISK_BYTES) {
-    findings.push(`only ${Math.round(facts.disk_free_bytes / 1024 ** 2)} MiB are free under its base directory`);
+    findings.push(
+      `only ${Math.round(facts.disk_free_bytes / 1024 ** 2)} MiB are free under its base directory`,
+    );
   }
   if (Math.abs(facts.clock_skew_seconds) > CLOCK_SKEW_LIMIT_S) {
     findings.push(`its clock is off by ${facts.clock_skew_seconds} s; keep it in step with NTP`);
@@ -95,7 +106,14 @@ async function reachFindings(
   const { patroni } = host.facts as HostFacts;
   if (patroni === null) return [];
   const steps = [reachEtcdStep(patroni.python, host.host_endpoints ?? endpoints)];
-  const result = await runOnHost({ transport, host, steps, fence: null, limitMs: PROBE_LIMIT_MS, signal: null });
+  const result = await runOnHost({
+    transport,
+    host,
+    steps,
+    fence: null,
+    limitMs: PROBE_LIMIT_MS,
+    signal: null,
+  });
   const [output] = outputsOf(result);
   return (output?.stdout ?? '').split('\n').filter((line) => line !== '');
 }

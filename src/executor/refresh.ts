@@ -32,7 +32,9 @@ export interface InspectRequest<T> {
  * Runs read-only inspections, one child a host for all of its resources. Resources without one, and those
  * that are not on a host of their own, are left out of the answer.
  */
-export async function inspectResources<T>(request: InspectRequest<T>): Promise<Map<ResourceKey, Inspected<T>>> {
+export async function inspectResources<T>(
+  request: InspectRequest<T>,
+): Promise<Map<ResourceKey, Inspected<T>>> {
   const byHost = new Map<string, Looked<T>[]>();
   for (const resource of request.resources) {
     if (resource.executor.kind !== 'host') continue;
@@ -41,9 +43,7 @@ export async function inspectResources<T>(request: InspectRequest<T>): Promise<M
     const { host } = resource.executor;
     byHost.set(host, [...(byHost.get(host) ?? []), { resource, inspection }]);
   }
-  const answers = await Promise.all(
-    [...byHost].map(([host, looked]) => inspectHost(request, host, looked)),
-  );
+  const answers = await Promise.all([...byHost].map(([host, looked]) => inspectHost(request, host, looked)));
   return new Map(answers.flat());
 }
 
@@ -57,7 +57,14 @@ async function inspectHost<T>(
   const host = around.hosts.get(hostId);
   if (host === undefined) return all({ kind: 'unreachable', error: `host ${hostId} is not registered` });
   const steps = looked.flatMap(({ inspection }) => inspection.steps as readonly HostStep[]);
-  const result = await runOnHost({ transport, host, steps, fence: null, limitMs: LOOK_LIMIT_MS, signal: null });
+  const result = await runOnHost({
+    transport,
+    host,
+    steps,
+    fence: null,
+    limitMs: LOOK_LIMIT_MS,
+    signal: null,
+  });
   if (result.kind === 'unreachable') return all({ kind: 'unreachable', error: result.error });
   if (result.kind !== 'ok') return all({ kind: 'failed', error: result.error });
   let from = 0;

@@ -56,7 +56,12 @@ export interface PlansRun {
 /** How a run of all plans came out. */
 export type RunOutcome =
   | { readonly kind: 'completed' }
-  | { readonly kind: 'failed' | 'unknown'; readonly plan: number; readonly phase: number; readonly ended: readonly EndedEvent[] };
+  | {
+      readonly kind: 'failed' | 'unknown';
+      readonly plan: number;
+      readonly phase: number;
+      readonly ended: readonly EndedEvent[];
+    };
 
 /**
  * Runs the plans, phase by phase. All events of a phase run to their end; if any did not succeed, the phases
@@ -120,7 +125,14 @@ async function runEvent(run: PlansRun, placed: PlacedEvent): Promise<EndedEvent>
   if (write?.kind === 'delete') run.around.state.delete(write.key);
   const observed = outcome.kind === 'ok' && event.type !== 'delete' && outputs.length > 0;
   const observation = observed ? typeOf(event.resource).observe?.(outputs) : null;
-  const ended: EndedEvent = { ...placed, outcome, hostId, durationMs, write, observation: observation ?? null };
+  const ended: EndedEvent = {
+    ...placed,
+    outcome,
+    hostId,
+    durationMs,
+    write,
+    observation: observation ?? null,
+  };
   await run.journal.record(ended);
   run.report({
     kind: 'event_finished',
@@ -143,7 +155,8 @@ async function carryOut(run: PlansRun, placed: PlacedEvent): Promise<Carried> {
     if (step.kind === 'drop_keys') await run.dropPatroniKeys(step.scope);
   }
   const hostSteps = steps.filter((step): step is HostStep => step.kind !== 'drop_keys');
-  if (place.kind === 'controller' || hostSteps.length === 0) return { outcome: { kind: 'ok' }, hostId, outputs: [] };
+  if (place.kind === 'controller' || hostSteps.length === 0)
+    return { outcome: { kind: 'ok' }, hostId, outputs: [] };
   const result = await runOnHost({
     transport: run.transport,
     host: place.host,

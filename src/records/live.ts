@@ -56,7 +56,12 @@ export function liveInstance(
   cluster: LiveCluster | null,
 ): LiveInstance {
   const member = cluster?.members.find(({ name }) => name === record.host_id) ?? null;
-  const nothing = { role: null, pendingRestart: status?.pending_restart ?? false, lagBytes: null, timeline: null };
+  const nothing = {
+    role: null,
+    pendingRestart: status?.pending_restart ?? false,
+    lagBytes: null,
+    timeline: null,
+  };
   if (member === null) return { ...nothing, state: record.state === 'available' ? 'unknown' : record.state };
   const isLeader = cluster?.leader === member.name;
   const state = MEMBER_STATES[member.state ?? ''] ?? 'degraded';

@@ -150,7 +150,12 @@ export interface TaskRecord {
   readonly from: RunOrigin;
   readonly started_at: Timestamp;
   readonly finished_at: Timestamp | null;
-  readonly events: { readonly total: number; readonly done: number; readonly failed: number; readonly not_reached: number };
+  readonly events: {
+    readonly total: number;
+    readonly done: number;
+    readonly failed: number;
+    readonly not_reached: number;
+  };
 }
 
 /** `/v1/task_events/<task>/<seq>`: the journal; an intent before each event, its outcome after. */

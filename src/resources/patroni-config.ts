@@ -4,13 +4,7 @@ import type { Resource, ResourceKey } from '../plan/resource.ts';
 import { Secret } from '../secret.ts';
 import type { FileStep, Step } from '../steps/step.ts';
 import { POST_BOOTSTRAP, PREPARE, REPLICA } from './host-scripts.ts';
-import {
-  attributesOf,
-  buildResource,
-  type Found,
-  type LifecycleContext,
-  type ResourceType,
-} from './type.ts';
+import { attributesOf, buildResource, type Found, type LifecycleContext, type ResourceType } from './type.ts';
 
 /** The accounts that Patroni and pgctl use, by the name of the secret that holds the password. */
 export const SYSTEM_SECRETS = ['superuser', 'replication', 'restapi'] as const;
@@ -78,7 +72,11 @@ function files(a: PatroniConfigAttributes, context: LifecycleContext): FileStep[
     file('bin/post-bootstrap', '0700', POST_BOOTSTRAP),
     file('bin/replica', '0700', REPLICA),
     file('prepare.json', '0600', `${JSON.stringify(prepare, null, 2)}\n`),
-    file('patroni.yml', '0600', new Secret(`# Written by pgctl; it writes it anew on every change.\n${yaml}`)),
+    file(
+      'patroni.yml',
+      '0600',
+      new Secret(`# Written by pgctl; it writes it anew on every change.\n${yaml}`),
+    ),
   ];
 }
 

@@ -16,16 +16,16 @@ export const patroniScopeType: ResourceType = {
   version: 1,
   verbs: { create: "clear Patroni's keys", update: "keep Patroni's keys", delete: "remove Patroni's keys" },
   refresh: () => null,
-  create: (resource) => [
-    { kind: 'drop_keys', scope: attributesOf<PatroniScopeAttributes>(resource).scope },
-  ],
+  create: (resource) => [{ kind: 'drop_keys', scope: attributesOf<PatroniScopeAttributes>(resource).scope }],
   // A running cluster's keys are its own: an update must never touch them.
   update: () => [],
-  delete: (resource) => [
-    { kind: 'drop_keys', scope: attributesOf<PatroniScopeAttributes>(resource).scope },
-  ],
+  delete: (resource) => [{ kind: 'drop_keys', scope: attributesOf<PatroniScopeAttributes>(resource).scope }],
 };
 
 export function patroniScope(scope: string): Resource {
-  return buildResource(patroniScopeType, { id: scope, executor: { kind: 'controller' }, attributes: { scope } });
+  return buildResource(patroniScopeType, {
+    id: scope,
+    executor: { kind: 'controller' },
+    attributes: { scope },
+  });
 }

@@ -92,7 +92,13 @@ export const processType: ResourceType = {
   version: 1,
   verbs: { create: 'install start script', update: 'install start script', delete: 'stop process' },
   refresh: (resource) => ({
-    steps: [step('look at the start script', 'if [ -e "$1/bin/run" ]; then echo ours; else echo absent; fi', resource)],
+    steps: [
+      step(
+        'look at the start script',
+        'if [ -e "$1/bin/run" ]; then echo ours; else echo absent; fi',
+        resource,
+      ),
+    ],
     read: ([output]): Found => ({ kind: output?.stdout.trim() === 'ours' ? 'found' : 'not_found' }),
   }),
   create: (resource) => [step('install the start script', INSTALL, resource, RUN)],
@@ -100,7 +106,11 @@ export const processType: ResourceType = {
   delete: (resource) => [step('stop the process', REMOVE, resource)],
 };
 
-export function process(host: string, attributes: ProcessAttributes, dependencies: readonly ResourceKey[]): Resource {
+export function process(
+  host: string,
+  attributes: ProcessAttributes,
+  dependencies: readonly ResourceKey[],
+): Resource {
   return buildResource(processType, {
     id: attributes.instance_id,
     executor: { kind: 'host', host },

@@ -4,7 +4,10 @@ import type { Secret } from '../secret.ts';
 import type { SqlConnection, Step, StepOutput } from '../steps/step.ts';
 
 /** What a refresh says of a resource; that its host does not answer is for the executor to say. */
-export type Found = { readonly kind: 'found' } | { readonly kind: 'not_found' } | { readonly kind: 'failed'; readonly error: string };
+export type Found =
+  | { readonly kind: 'found' }
+  | { readonly kind: 'not_found' }
+  | { readonly kind: 'failed'; readonly error: string };
 
 /** What an instance's create or update saw, for its record and its status. */
 export interface InstanceObservation {

@@ -135,7 +135,11 @@ function install(resource: Resource): ScriptStep[] {
   return [step('install', INSTALL, a, unitFile(a))];
 }
 
-export function unit(host: string, attributes: UnitAttributes, dependencies: readonly ResourceKey[]): Resource {
+export function unit(
+  host: string,
+  attributes: UnitAttributes,
+  dependencies: readonly ResourceKey[],
+): Resource {
   return buildResource(unitType, {
     id: attributes.instance_id,
     executor: { kind: 'host', host },

@@ -71,8 +71,16 @@ export const lookAtLocalEtcd = (dir: string): ScriptStep => step('look at the lo
 
 /** Removes its directory. */
 export const purgeLocalEtcd = (dir: string): ScriptStep =>
-  step('remove the local etcd', 'rm -rf --one-file-system "$1/data" "$1/etcd.log"; rmdir "$1" 2>/dev/null || :', [dir]);
+  step(
+    'remove the local etcd',
+    'rm -rf --one-file-system "$1/data" "$1/etcd.log"; rmdir "$1" 2>/dev/null || :',
+    [dir],
+  );
 
 /** Removes a local host's base directory, as far as nothing but fences is in it: they end with their store. */
 export const removeBaseDir = (dir: string): ScriptStep =>
-  step(`remove ${dir}`, 'rm -rf -- "$1/.fence"; rmdir -p --ignore-fail-on-non-empty -- "$1" 2>/dev/null || :', [dir]);
+  step(
+    `remove ${dir}`,
+    'rm -rf -- "$1/.fence"; rmdir -p --ignore-fail-on-non-empty -- "$1" 2>/dev/null || :',
+    [dir],
+  );

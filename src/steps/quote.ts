@@ -32,6 +32,10 @@ export function quoteHbaName(name: string): string {
 /** A word of a systemd unit's ExecStart line: `%` and `$` are doubled, the rest is C-escaped. */
 export function quoteUnitWord(word: string): string {
   if (/[\0\n\r]/.test(word)) throw new Error('not a word for a unit file');
-  const escaped = word.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('%', '%%').replaceAll('$', '$$$$');
+  const escaped = word
+    .replaceAll('\\', '\\\\')
+    .replaceAll('"', '\\"')
+    .replaceAll('%', '%%')
+    .replaceAll('$', '$$$$');
   return /^[A-Za-z0-9_@.:/=%$-]+$/.test(escaped) && escaped !== '' ? escaped : `"${escaped}"`;
 }

@@ -18,7 +18,10 @@ export interface Ran {
 export interface Operator {
   readonly home: string;
   readonly env: Readonly<Record<string, string>>;
-  run(args: readonly string[], options?: { readonly input?: string; readonly env?: Record<string, string> }): Promise<Ran>;
+  run(
+    args: readonly string[],
+    options?: { readonly input?: string; readonly env?: Record<string, string> },
+  ): Promise<Ran>;
   /** Runs with `-o json`, expects exit code 0 and returns the document. */
   json<T>(args: readonly string[]): Promise<T>;
   dispose(): Promise<void>;
@@ -47,7 +50,8 @@ export async function operatorOf(endpoints: readonly string[]): Promise<Operator
     run,
     async json<T>(args: readonly string[]): Promise<T> {
       const { exitCode, stdout, stderr } = await run([...args, '-o', 'json']);
-      if (exitCode !== 0) throw new Error(`pgctl ${args.join(' ')} ended with ${exitCode}:\n${stdout}\n${stderr}`);
+      if (exitCode !== 0)
+        throw new Error(`pgctl ${args.join(' ')} ended with ${exitCode}:\n${stdout}\n${stderr}`);
       return JSON.parse(stdout) as T;
     },
     dispose: () => rm(home, { recursive: true, force: true }),

@@ -63,10 +63,14 @@ describe('bin/quickstart', () => {
     const up = await run(['local', 'up']);
     expect(up).toMatchObject({ exitCode: 0 });
     await expect
-      .poll(async () => (JSON.parse((await run(['db', 'get', 'demo', '-o', 'json'])).stdout) as { state: string }).state, {
-        timeout: 60_000,
-        interval: 1_000,
-      })
+      .poll(
+        async () =>
+          (JSON.parse((await run(['db', 'get', 'demo', '-o', 'json'])).stdout) as { state: string }).state,
+        {
+          timeout: 60_000,
+          interval: 1_000,
+        },
+      )
       .toBe('available');
     const { output } = await quickstart();
     expect(output).toContain('hello from the primary (3 row(s))');

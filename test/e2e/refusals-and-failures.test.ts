@@ -21,13 +21,21 @@ async function databaseKeys(): Promise<string[]> {
 }
 
 async function instanceRecords(): Promise<InstanceRecord[]> {
-  return [...(await lab.etcd.dump('/pgctl/v1/instances/')).values()].map((text) => JSON.parse(text) as InstanceRecord);
+  return [...(await lab.etcd.dump('/pgctl/v1/instances/')).values()].map(
+    (text) => JSON.parse(text) as InstanceRecord,
+  );
 }
 
 const add = (id: string, user: string, more: readonly string[] = []): Promise<Ran> =>
   operator.run([
     ...['host', 'add', id, '--address', lab.host(id.slice(0, 6)).address, '--user', user],
-    ...['--identity-file', lab.identityFile, '-o', 'json', ...(more.length > 0 ? more : ['--accept-host-key'])],
+    ...[
+      '--identity-file',
+      lab.identityFile,
+      '-o',
+      'json',
+      ...(more.length > 0 ? more : ['--accept-host-key']),
+    ],
   ]);
 
 const create = (more: readonly string[] = []): Promise<Ran> =>
@@ -40,7 +48,10 @@ beforeAll(async () => {
   lab = await startLab({ hosts: 2 });
   operator = await operatorOf(lab.etcd.endpoints);
   spec = join(operator.home, 'shop.json');
-  await writeFile(spec, JSON.stringify({ id: 'shop', nodes: [{ name: 'n1', host_ids: ['host-1', 'host-2'] }] }));
+  await writeFile(
+    spec,
+    JSON.stringify({ id: 'shop', nodes: [{ name: 'n1', host_ids: ['host-1', 'host-2'] }] }),
+  );
 });
 afterAll(async () => {
   await operator?.dispose();
@@ -55,7 +66,15 @@ describe('adding hosts', () => {
   });
 
   it('asks about the key, and ends with 8 where nobody can answer', async () => {
-    const ran = await operator.run(['host', 'add', 'host-1', '--address', lab.host('host-1').address, '-o', 'json']);
+    const ran = await operator.run([
+      'host',
+      'add',
+      'host-1',
+      '--address',
+      lab.host('host-1').address,
+      '-o',
+      'json',
+    ]);
     expect(ran.exitCode).toBe(8);
   });
 
@@ -71,8 +90,14 @@ describe('adding hosts', () => {
     expect(await add('host-2', 'cshuser')).toMatchObject({ exitCode: 0 });
     const again = await add('host-2', 'cshuser');
     expect(again.exitCode).toBe(4);
-    const list = await operator.json<{ items: { id: string; facts: { privileges: string } }[] }>(['host', 'list']);
-    expect(list.items.map(({ id, facts }) => [id, facts.privileges])).toEqual([['host-1', 'sudo'], ['host-2', 'sudo']]);
+    const list = await operator.json<{ items: { id: string; facts: { privileges: string } }[] }>([
+      'host',
+      'list',
+    ]);
+    expect(list.items.map(({ id, facts }) => [id, facts.privileges])).toEqual([
+      ['host-1', 'sudo'],
+      ['host-2', 'sudo'],
+    ]);
   });
 });
 
@@ -80,20 +105,45 @@ describe('what only the hosts know', () => {
   afterEach(async () => {
     // Whatever was refused, it was refused before anything was written.
     expect(await databaseKeys()).toEqual([]);
-    for (const host of lab.hosts) expect((await host.run('ls /etc/systemd/system | grep pgctl')).stdout).toBe('');
+    for (const host of lab.hosts)
+      expect((await host.run('ls /etc/systemd/system | grep pgctl')).stdout).toBe('');
   });
 
   it('is found before anything is marked: a version that is not installed, on every host', async () => {
-    const ran = await operator.run(['db', 'create', 'shop', '--hosts', 'host-1,host-2', '--postgres-version', '16', '-o', 'json']);
+    const ran = await operator.run([
+      'db',
+      'create',
+      'shop',
+      '--hosts',
+      'host-1,host-2',
+      '--postgres-version',
+      '16',
+      '-o',
+      'json',
+    ]);
     expect(ran.exitCode).toBe(6);
     expect(errorOf(ran).details?.filter((line) => line.includes('PostgreSQL 16'))).toHaveLength(2);
   });
 
   it('a port that a stranger holds, a directory that is not pgctl’s', async () => {
     await lab.host('host-1').run('systemd-run --quiet --unit=stranger python3 -m http.server 5477');
-    await lab.host('host-2').run('mkdir -p /var/lib/pgctl/shop.n1.host-2 && touch /var/lib/pgctl/shop.n1.host-2/precious');
-    await expect.poll(async () => (await lab.host('host-1').run('ss -ltn | grep -c 5477')).stdout.trim()).toBe('1');
-    const ran = await operator.run(['db', 'create', 'shop', '--hosts', 'host-1,host-2', '--port', '5477', '-o', 'json']);
+    await lab
+      .host('host-2')
+      .run('mkdir -p /var/lib/pgctl/shop.n1.host-2 && touch /var/lib/pgctl/shop.n1.host-2/precious');
+    await expect
+      .poll(async () => (await lab.host('host-1').run('ss -ltn | grep -c 5477')).stdout.trim())
+      .toBe('1');
+    const ran = await operator.run([
+      'db',
+      'create',
+      'shop',
+      '--hosts',
+      'host-1,host-2',
+      '--port',
+      '5477',
+      '-o',
+      'json',
+    ]);
     expect(ran.exitCode).toBe(6);
     const details = errorOf(ran).details?.join('\n');
     expect(details).toContain('host-1: port 5477 is taken');
@@ -116,10 +166,14 @@ describe('what only the hosts know', () => {
 describe('an operation under way', () => {
   /** Holds the gate that every step that changes a host passes first, so that nothing can have been changed. */
   async function closeGates(): Promise<() => Promise<void>> {
-    const meta = JSON.parse((await lab.etcd.dump('/pgctl/v1/meta')).get('/pgctl/v1/meta') ?? '{}') as { store_id: string };
+    const meta = JSON.parse((await lab.etcd.dump('/pgctl/v1/meta')).get('/pgctl/v1/meta') ?? '{}') as {
+      store_id: string;
+    };
     const gate = `/var/lib/pgctl/.fence/${meta.store_id}.shop.lock`;
     for (const host of lab.hosts) {
-      await host.run(`mkdir -p /var/lib/pgctl/.fence && systemd-run --quiet --unit=gate flock ${gate} sleep 300`);
+      await host.run(
+        `mkdir -p /var/lib/pgctl/.fence && systemd-run --quiet --unit=gate flock ${gate} sleep 300`,
+      );
       await expect.poll(async () => (await host.run(`flock -n ${gate} true`)).exitCode).toBe(1);
     }
     return async () => {
@@ -142,7 +196,9 @@ describe('an operation under way', () => {
     expect(errorOf(second).message).toContain('tester');
 
     // What was fine when it was checked is not any more: somebody else's directory stands in the way now.
-    await lab.host('host-2').run('mkdir /var/lib/pgctl/shop.n1.host-2 && touch /var/lib/pgctl/shop.n1.host-2/precious');
+    await lab
+      .host('host-2')
+      .run('mkdir /var/lib/pgctl/shop.n1.host-2 && touch /var/lib/pgctl/shop.n1.host-2/precious');
     await open();
     const ran = await running;
     expect(ran.exitCode).toBe(1);
@@ -159,7 +215,10 @@ describe('an operation under way', () => {
     expect(database).toMatchObject({ state: 'failed' });
     expect(database.error).toContain('phase 1 failed');
     const task = await operator.json<{ state: string; events: object }>(['task', 'get', error.task_id ?? '']);
-    expect(task).toMatchObject({ state: 'failed', events: { total: 11, done: 2, failed: 1, not_reached: 8 } });
+    expect(task).toMatchObject({
+      state: 'failed',
+      events: { total: 11, done: 2, failed: 1, not_reached: 8 },
+    });
     const log = await operator.run(['task', 'logs', error.task_id ?? '']);
     expect(log.stdout).toContain('is not this instance');
   });
@@ -168,7 +227,11 @@ describe('an operation under way', () => {
     await lab.host('host-2').run('rm -r /var/lib/pgctl/shop.n1.host-2');
     const ran = await create();
     expect(ran.exitCode).toBe(0);
-    const database = await operator.json<{ state: string; instances: { role: string }[] }>(['db', 'get', 'shop']);
+    const database = await operator.json<{ state: string; instances: { role: string }[] }>([
+      'db',
+      'get',
+      'shop',
+    ]);
     expect(database.state).toBe('available');
     expect(database.instances.map(({ role }) => role)).toEqual(['primary', 'replica']);
   });
@@ -179,18 +242,34 @@ describe('an operation under way', () => {
     await expect
       .poll(async () => (await instanceRecords()).map(({ state }) => state), { timeout: 20_000 })
       .toEqual(['deleting', 'deleting']);
-    for (const host of lab.hosts) expect((await host.run('systemctl is-active "pgctl-*"')).stdout.trim()).toBe('active');
+    for (const host of lab.hosts)
+      expect((await host.run('systemctl is-active "pgctl-*"')).stdout.trim()).toBe('active');
     await open();
     expect((await running).exitCode).toBe(0);
     expect(await databaseKeys()).toEqual([]);
     for (const host of lab.hosts) {
-      expect((await host.run('ls /var/lib/pgctl; ls /etc/systemd/system | grep pgctl; ls -A /run/postgresql')).stdout).toBe('');
+      expect(
+        (await host.run('ls /var/lib/pgctl; ls /etc/systemd/system | grep pgctl; ls -A /run/postgresql'))
+          .stdout,
+      ).toBe('');
     }
   });
 
   it('works for a database on a port that another one holds only after that one is gone', async () => {
-    expect((await operator.run(['db', 'create', 'a', '--hosts', 'host-1', '--port', '5600'])).exitCode).toBe(0);
-    const ran = await operator.run(['db', 'create', 'ab', '--hosts', 'host-1', '--port', '5600', '-o', 'json']);
+    expect((await operator.run(['db', 'create', 'a', '--hosts', 'host-1', '--port', '5600'])).exitCode).toBe(
+      0,
+    );
+    const ran = await operator.run([
+      'db',
+      'create',
+      'ab',
+      '--hosts',
+      'host-1',
+      '--port',
+      '5600',
+      '-o',
+      'json',
+    ]);
     expect(ran.exitCode).toBe(64);
     expect(errorOf(ran).details?.join()).toContain('a.n1.host-1');
     expect((await operator.run(['db', 'create', 'ab', '--hosts', 'host-1'])).exitCode).toBe(0);

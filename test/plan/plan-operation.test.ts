@@ -203,6 +203,14 @@ describe('planOperation through several states', () => {
     ]);
   });
 
+  it('does not update a dependent again for a change that it has followed', () => {
+    const aside = (v: number) => resource('aside/x', { attributes: { v } });
+    const desired = [1, 2].map((v) => [instance('h1', 2), instance('h2', 1), node, aside(v)]);
+    expect(words(planOperation({ current: [...before, stored('aside/x')], desired })).slice(1)).toEqual([
+      [['update aside/x (has_diff)']],
+    ]);
+  });
+
   it('takes what is there for there, in a state before the last that leaves it out', () => {
     const desired = [[{ ...node, attributes: { v: 1 } }], [instance('h1', 1), instance('h2', 1), node]];
     expect(words(planOperation({ current: before, desired }))).toEqual([

@@ -51,6 +51,12 @@ describe('planDocument', () => {
     });
   });
 
+  it('holds all plans, and counts over them', () => {
+    const document = planDocument({ operation: 'update', databaseId: 'shop', plans: [...plans, ...plans] });
+    expect(document.plans).toHaveLength(2);
+    expect(document.summary).toEqual({ create: 4, update: 2, delete: 2 });
+  });
+
   it('says whether the database record changes, where that was asked', () => {
     const description = { operation: 'update', databaseId: 'shop', plans: [] };
     expect(planDocument({ ...description, databaseChanged: true })).toHaveProperty('database_changed', true);

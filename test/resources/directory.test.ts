@@ -11,13 +11,16 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { directory, directoryType, STAMP_FILE, stampOf } from '../../src/resources/directory.ts';
 import type { Resource } from '../../src/plan/resource.ts';
 import { STEP_EXIT } from '../../src/steps/render.ts';
 import type { HostStep, ScriptStep } from '../../src/steps/step.ts';
 import { ME, type Ran, runSteps } from '../steps/run-steps.ts';
 import { CONTEXT } from './fixtures.ts';
+
+// Real processes, on a machine that may be busy.
+vi.setConfig({ testTimeout: 30_000 });
 
 const root = mkdtempSync(join(tmpdir(), 'pgctl-directory-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));

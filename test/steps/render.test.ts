@@ -14,11 +14,14 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import { Secret } from '../../src/secret.ts';
 import { readOutputs, renderSteps, STEP_EXIT } from '../../src/steps/render.ts';
 import type { FileStep, SqlStep, Text, WaitStep } from '../../src/steps/step.ts';
 import { ME, runSteps, script } from './run-steps.ts';
+
+// Real processes, on a machine that may be busy.
+vi.setConfig({ testTimeout: 30_000 });
 
 const dir = realpathSync(mkdtempSync(join(tmpdir(), 'pgctl-render-')));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));

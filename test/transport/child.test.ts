@@ -1,12 +1,15 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import { runChild } from '../../src/transport/child.ts';
 import { limiter } from '../../src/transport/limiter.ts';
 import type { Target } from '../../src/transport/target.ts';
 import { openTransport } from '../../src/transport/transport.ts';
 import { WORKER_COMMANDS } from '../../src/transport/worker.ts';
 import { job, scratch, standIn } from './local.ts';
+
+// Real processes, on a machine that may be busy.
+vi.setConfig({ testTimeout: 30_000 });
 
 const { dir, remove } = scratch();
 afterAll(remove);

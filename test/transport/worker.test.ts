@@ -1,9 +1,12 @@
 import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import type { JobResult } from '../../src/transport/target.ts';
 import { openTransport } from '../../src/transport/transport.ts';
 import { HERE, job, pidsIn, runs, scratch, until } from './local.ts';
+
+// Real processes, on a machine that may be busy.
+vi.setConfig({ testTimeout: 30_000 });
 
 const { dir, remove } = scratch();
 const transport = openTransport({
@@ -133,13 +136,22 @@ describe('ending a job', () => {
     });
   });
 
+  /** Ends a job as soon as it noted a pid, which is returned as well. */
+  const endedOnceNoted = async (script: string, pids: string): Promise<[JobResult, number]> => {
+    const stop = new AbortController();
+    const running = run(script, { signal: stop.signal });
+    await until('it notes a pid', () => pidsIn(pids).length === 1);
+    stop.abort();
+    return [await running, pidsIn(pids)[0] ?? 0];
+  };
+
   it('takes along a child that does not heed the signal', async () => {
     const pids = newFile();
     const deaf = `sh -c 'trap "" TERM; echo $$ >> ${pids}; while :; do sleep 0.1; done' & wait`;
-    expect(await run(deaf, { limitMs: 500 })).toMatchObject({ kind: 'ended' });
-    const [child = 0] = pidsIn(pids);
+    const [result, child] = await endedOnceNoted(deaf, pids);
+    expect(result).toMatchObject({ kind: 'ended' });
     expect(runs(child)).toBe(false);
-  }, 15_000);
+  });
 
   it('takes along what it left running when it ended by itself', async () => {
     const pids = newFile();
@@ -153,10 +165,8 @@ describe('ending a job', () => {
 
   it('leaves alone what the job moved to a session of its own', async () => {
     const pids = newFile();
-    await run(`setsid sh -c 'echo $$ >> ${pids}; exec sleep 300' >/dev/null 2>&1 </dev/null & sleep 300`, {
-      limitMs: 500,
-    });
-    const [daemon = 0] = pidsIn(pids);
+    const job = `setsid sh -c 'echo $$ >> ${pids}; exec sleep 300' >/dev/null 2>&1 </dev/null & sleep 300`;
+    const [, daemon] = await endedOnceNoted(job, pids);
     expect(runs(daemon)).toBe(true);
     process.kill(daemon);
   });

@@ -379,8 +379,11 @@ describe('a task', () => {
   });
 
   test('that ended leaves a database, or nothing to say', () => {
-    expect(visible(showTaskResult({ kind: 'TaskResult', changed: true, task: task(), database: database() }, COLOR)))
-      .toMatchInlineSnapshot(`
+    expect(
+      visible(
+        showTaskResult({ kind: 'TaskResult', changed: true, task: task(), database: database() }, COLOR),
+      ),
+    ).toMatchInlineSnapshot(`
       "create shop: <green>completed</> in 54.3 s <faint>(task 20260102-030405678-abc123)</>
 
       <b>Database shop</>
