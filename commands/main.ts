@@ -47,6 +47,10 @@ export async function main(argv: readonly string[], io: Io): Promise<ExitCode> {
   } catch (thrown) {
     if (thrown instanceof CommanderError) {
       if (thrown.exitCode === 0) return EXIT.ok;
+      if (thrown.code === 'commander.help' && wantsText(program, io)) {
+        io.stderr.write(`${text}\nerror: no command is given\n`);
+        return EXIT.usage;
+      }
       return fail(io, program, usageError(thrown, text));
     }
     return fail(io, program, toPgctlError(thrown));
@@ -67,6 +71,10 @@ function usageError(error: CommanderError, text: string): PgctlError {
     .trim()
     .replace(/^\((.*)\)$/, '$1');
   return new PgctlError('usage', first, { hint: suggestion || 'See `pgctl --help`.' });
+}
+
+function wantsText(program: Command, io: Io): boolean {
+  return ((program.opts().output as string | undefined) ?? io.env.PGCTL_OUTPUT ?? 'text') === 'text';
 }
 
 async function fail(io: Io, program: Command, error: PgctlError): Promise<ExitCode> {

@@ -180,7 +180,7 @@ export function creation(input: CreationInput): OperationRequest {
 
 function differs(id: string): PgctlError {
   return new PgctlError('already_exists', `database ${id} exists already, with another spec`, {
-    hint: `See \`pgctl db get ${id}\`; \`pgctl db apply\` is what changes a database.`,
+    hint: `See \`pgctl db get ${id}\`; \`pgctl db apply\`, which changes a database, is not in this version yet.`,
   });
 }
 

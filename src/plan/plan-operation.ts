@@ -128,22 +128,19 @@ function isStale(course: Course, key: ResourceKey, resource: Resource): boolean 
 }
 
 function planDeletes({ state, final }: Course): Plan {
-  const leaving = new Set<ResourceKey>();
-  for (const key of state.keys()) if (!final.has(key)) leaving.add(key);
-  if (leaving.size === 0) return [];
   const current = Array.from(state, ([key, resource]) => ({ key, resource }));
+  if (current.every(({ key }) => final.has(key))) return [];
+  const leaves = (key: ResourceKey | null) => key !== null && !final.has(key) && state.has(key);
   return layersOf(current, { missing: 'ignore' })
     .reverse()
-    .map((layer) => {
-      const events: PlanEvent[] = [];
-      for (const { key, resource } of layer) {
-        if (!leaving.has(key)) continue;
-        const inside = resource.contained_in !== null && leaving.has(resource.contained_in);
-        const reason = inside ? 'container_deleted' : 'not_desired';
-        events.push({ type: 'delete', reason, resource, previous: resource });
-      }
-      return events;
-    })
+    .map((layer) =>
+      layer
+        .filter(({ key }) => !final.has(key))
+        .map(({ resource }): PlanEvent => {
+          const reason = leaves(resource.contained_in) ? 'container_deleted' : 'not_desired';
+          return { type: 'delete', reason, resource, previous: resource };
+        }),
+    )
     .filter((phase) => phase.length > 0);
 }
 

@@ -11,7 +11,7 @@ export interface NodeAttributes {
 
 const STREAM_TIMEOUT_SECONDS = 60;
 
-/** Waits on the primary until every other member that runs streams from it. */
+/** Waits on the primary until every other member streams from it. */
 function allStream(resource: Resource, context: LifecycleContext): Step[] {
   const a = attributesOf<NodeAttributes>(resource);
   const wanted = a.members.length - 1;

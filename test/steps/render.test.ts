@@ -208,6 +208,13 @@ describe('file steps', () => {
     expect(spawnSync('test', ['-e', `${path}.pgctl-new`]).status).toBe(1);
   });
 
+  it('are private from their first byte on, not only once they have their mode', () => {
+    const path = join(dir, 'private');
+    // A mode that chmod refuses ends the step where the copy was just written.
+    expect(runSteps([file(path, new Secret(SECRET), 'bogus')]).status).not.toBe(0);
+    expect(modeOf(`${path}.pgctl-new`)).toBe('0600');
+  });
+
   it('replace a symbolic link rather than write through it', () => {
     const [victim, path] = [join(dir, 'victim'), join(dir, 'link')];
     writeFileSync(victim, 'precious');
