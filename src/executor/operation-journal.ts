@@ -139,6 +139,22 @@ export class OperationJournal implements Journal {
     );
   }
 
+  async owe(resources: readonly StoredResource[]): Promise<void> {
+    const { lock, snapshot, store } = this.#request;
+    const keyOf = (resource: StoredResource): string =>
+      store.keys.resource(snapshot.databaseId, resource.type, resource.id);
+    const revisions = await lock.commitChunked(
+      resources.map((resource) =>
+        store.resources.write(snapshot.databaseId, resource, this.#expectation(resourceKey(resource))),
+      ),
+      [],
+    );
+    for (const resource of resources) {
+      const revision = revisions.get(keyOf(resource));
+      if (revision !== undefined) this.#revisions.set(resourceKey(resource), revision);
+    }
+  }
+
   async record(ended: EndedEvent): Promise<void> {
     const { lock, snapshot, store } = this.#request;
     const { event, outcome, write } = ended;

@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import { PgctlError, toPgctlError } from '../errors.ts';
-import { applyOutcome, type ResourceWrite } from '../plan/apply.ts';
+import { applyOutcome, owedUpdates, type ResourceWrite } from '../plan/apply.ts';
 import type { EventOutcome, Phase, Plan, PlanEvent } from '../plan/plan.ts';
 import { resourceKey, type ResourceKey, type StoredResource } from '../plan/resource.ts';
 import { typeOf } from '../resources/registry.ts';
@@ -33,6 +33,8 @@ export interface EndedEvent extends PlacedEvent {
 export interface Journal {
   /** Before a phase begins: what is about to be done. Throws where nothing may be started any more. */
   intend(events: readonly PlacedEvent[]): Promise<void>;
+  /** Before a plan begins: resources that would lose an update if the operation ended after what causes it. */
+  owe(resources: readonly StoredResource[]): Promise<void>;
   /** After each event. */
   record(ended: EndedEvent): Promise<void>;
 }
@@ -71,6 +73,9 @@ export async function runPlans(run: PlansRun, plans: readonly Plan[]): Promise<R
   const total = plans.reduce((sum, plan) => sum + plan.length, 0);
   let number = 0;
   for (const [p, plan] of plans.entries()) {
+    const owed = owedUpdates(run.around.state, plans.slice(p));
+    for (const resource of owed) run.around.state.set(resourceKey(resource), resource);
+    if (owed.length > 0) await run.journal.owe(owed);
     for (const [f, phase] of plan.entries()) {
       number++;
       const events = phase.map((event) => ({ plan: p + 1, phase: f + 1, event }));
