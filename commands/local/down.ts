@@ -6,21 +6,28 @@ import { showLocal } from '../../src/ui/views.ts';
 import type { App } from '../shared/app.ts';
 import type { CommandModule } from '../shared/command.ts';
 import { localEtcdFile } from '../shared/paths.ts';
-import { etcdDir, readLocalState, runHere, localDocument } from '../shared/local-machine.ts';
+import {
+  etcdDir,
+  type LocalInstance,
+  localDocument,
+  localInstances,
+  readLocalState,
+  runHere,
+} from '../shared/local-machine.ts';
 
-/** Stops the instances of local hosts; their data and records stay. */
+/**
+ * Stops the instances of local hosts; their data and records stay. A primary goes last: were it first, its
+ * replicas would take over one after another, each on a timeline of its own, while they are stopped too.
+ */
 async function stopInstances(app: App): Promise<void> {
-  const store = await app.store();
-  const [instances, hosts] = await Promise.all([store.instances.list(), store.hosts.list()]);
-  for (const { value: instance } of instances.items) {
-    const host = hosts.items.find(({ value }) => value.host_id === instance.host_id)?.value;
-    if (host?.address !== 'local' || host.service_manager !== 'process') continue;
-    await runHere(
-      app,
-      [stopProcessStep(instance.instance_id, `${host.base_dir}/${instance.instance_id}`)],
-      host,
-    );
-  }
+  const { patroni } = await (await app.store()).readFleet();
+  const all = await localInstances(app);
+  const leads = ({ instance: { database_id, node_name, host_id } }: LocalInstance): boolean =>
+    patroni.get(`${database_id}.${node_name}`)?.leader === host_id;
+  const stop = ({ instance: { instance_id }, host }: LocalInstance): Promise<string> =>
+    runHere(app, [stopProcessStep(instance_id, `${host.base_dir}/${instance_id}`)], host);
+  await Promise.all(all.filter((each) => !leads(each)).map(stop));
+  await Promise.all(all.filter(leads).map(stop));
 }
 
 /** Everything that `--purge` removes must be pgctl's own and empty of data: databases are deleted by `db delete`. */

@@ -3,19 +3,28 @@ import { dirname } from 'node:path';
 import { PgctlError } from '../../src/errors.ts';
 import { probeHost } from '../../src/executor/probe-host.ts';
 import { startProcessStep } from '../../src/resources/process.ts';
+import {
+  awaitPrimaryStep,
+  newestOf,
+  readWalPosition,
+  walPositionStep,
+} from '../../src/resources/wal-position.ts';
 import { listeningPortsStep, readListeningPorts } from '../../src/steps/host-facts.ts';
 import { startLocalEtcd } from '../../src/steps/local-etcd.ts';
+import type { HostStep } from '../../src/steps/step.ts';
 import { showLocal } from '../../src/ui/views.ts';
 import type { App } from '../shared/app.ts';
 import type { CommandModule } from '../shared/command.ts';
 import { localEtcdFile } from '../shared/paths.ts';
 import {
   etcdDir,
+  type LocalInstance,
   type LocalState,
+  localDocument,
+  localInstances,
   readLocalState,
   runHere,
   thisMachine,
-  localDocument,
 } from '../shared/local-machine.ts';
 
 /** Beside etcd's own 2379, so that a packaged etcd on the machine is not in the way, nor pgctl in its. */
@@ -41,21 +50,36 @@ async function chooseState(app: App): Promise<LocalState> {
   return { dir: etcdDir(app), client_port, peer_port, endpoint: `http://127.0.0.1:${client_port}` };
 }
 
-/** Starts what an earlier `local down`, or the machine's reboot, stopped; instances stopped on request stay so. */
+/**
+ * Starts what an earlier `local down`, or the machine's reboot, stopped; instances stopped on request stay so.
+ *
+ * Of a node none of whose instances runs, the one with the newest data comes first and is waited for: Patroni
+ * asks only members that it knows of who is ahead, and one that starts alone would lead with what it has.
+ */
 async function startInstances(app: App): Promise<void> {
-  const store = await app.store();
-  const [instances, hosts] = await Promise.all([store.instances.list(), store.hosts.list()]);
-  for (const { value: instance } of instances.items) {
-    const host = hosts.items.find(({ value }) => value.host_id === instance.host_id)?.value;
-    const settled = instance.state === 'available' || instance.state === 'failed';
-    if (host?.address !== 'local' || host.service_manager !== 'process' || !instance.running || !settled)
-      continue;
-    await runHere(
-      app,
-      [startProcessStep(instance.instance_id, `${host.base_dir}/${instance.instance_id}`)],
-      host,
-    );
+  const wanted = (await localInstances(app)).filter(
+    ({ instance: { running, state } }) => running && (state === 'available' || state === 'failed'),
+  );
+  const nodes = new Map<string, LocalInstance[]>();
+  for (const each of wanted) {
+    const node = `${each.instance.database_id}.${each.instance.node_name}`;
+    nodes.set(node, [...(nodes.get(node) ?? []), each]);
   }
+  await Promise.all([...nodes.values()].map((members) => startNode(app, members)));
+}
+
+async function startNode(app: App, members: readonly LocalInstance[]): Promise<void> {
+  const dirOf = ({ instance, host }: LocalInstance): string => `${host.base_dir}/${instance.instance_id}`;
+  const start = (member: LocalInstance, more: readonly HostStep[] = []): Promise<string> =>
+    runHere(app, [startProcessStep(member.instance.instance_id, dirOf(member)), ...more], member.host);
+  const positions = await Promise.all(
+    members.map(async (member) =>
+      readWalPosition(await runHere(app, [walPositionStep(dirOf(member))], member.host)),
+    ),
+  );
+  const first = positions.every(({ runs }) => !runs) ? members[newestOf(positions)] : undefined;
+  if (first !== undefined) await start(first, [awaitPrimaryStep(dirOf(first))]);
+  await Promise.all(members.filter((member) => member !== first).map((member) => start(member)));
 }
 
 export const command: CommandModule = {

@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { outputsOf, runOnHost } from '../../src/executor/on-host.ts';
-import type { HostRecord } from '../../src/records/types.ts';
+import type { HostRecord, InstanceRecord } from '../../src/records/types.ts';
 import { type LocalEtcd, lookAtLocalEtcd } from '../../src/steps/local-etcd.ts';
 import type { LocalDocument } from '../../src/ui/documents.ts';
-import type { ScriptStep } from '../../src/steps/step.ts';
+import type { HostStep } from '../../src/steps/step.ts';
 import type { App } from './app.ts';
 import { localEtcdFile, stateDir } from './paths.ts';
 
@@ -51,7 +51,7 @@ export function thisMachine(app: App, id = 'local'): HostRecord {
 /** Runs steps on this machine; throws where one fails. Returns what the last one printed. */
 export async function runHere(
   app: App,
-  steps: readonly ScriptStep[],
+  steps: readonly HostStep[],
   host: HostRecord = thisMachine(app),
 ): Promise<string> {
   const result = await runOnHost({
@@ -63,6 +63,21 @@ export async function runHere(
     signal: null,
   });
   return outputsOf(result).at(-1)?.stdout.trim() ?? '';
+}
+
+/** An instance on this machine that no service manager starts and stops. */
+export interface LocalInstance {
+  readonly instance: InstanceRecord;
+  readonly host: HostRecord;
+}
+
+export async function localInstances(app: App): Promise<LocalInstance[]> {
+  const store = await app.store();
+  const [instances, hosts] = await Promise.all([store.instances.list(), store.hosts.list()]);
+  return instances.items.flatMap(({ value: instance }) => {
+    const host = hosts.items.find(({ value }) => value.host_id === instance.host_id)?.value;
+    return host?.address === 'local' && host.service_manager === 'process' ? [{ instance, host }] : [];
+  });
 }
 
 /** What runs of pgctl's own on this machine. */

@@ -65,7 +65,14 @@ if [ "$manager" = systemd ]; then
 elif ! pgctl_patroni; then
   echo "Patroni ended:"; tail -n 20 "$dir/patroni.log"; exit 1
 fi
-printf 'starting, %s KiB of data\\n' "$(du -sk "$dir" 2>/dev/null | cut -f 1)"
+if [ -n "\${PGCTL_STALLED-}" ]; then
+  if [ "$manager" = systemd ]; then
+    journalctl --quiet --no-pager --output=cat --lines=10 --unit="$unit"
+  else tail -n 10 "$dir/patroni.log"; fi
+  exit 75
+fi
+# Logs grow whether or not anything comes of it.
+printf 'starting, %s KiB of data\\n' "$(du -sk --exclude='*.log' "$dir" 2>/dev/null | cut -f 1)"
 exit 75
 `;
 

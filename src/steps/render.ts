@@ -28,7 +28,8 @@ sync -- "$new"
 mv -f -T -- "$new" "$path"
 `;
 
-// The last words of the script go to its own stderr, so a stall says what it was waiting for.
+// The last words of the script go to its own stderr, so a stall says what it was waiting for; then the script
+// is asked once more, to say what else is known.
 const WAIT = `
 stall=$1 script=$2; shift 2
 last= since=$(date +%s)
@@ -42,7 +43,9 @@ while :; do
   t=$(date +%s)
   if [ "$now" != "$last" ]; then last=$now since=$t; fi
   if [ $((t - since)) -ge "$stall" ]; then
-    printf 'no progress for %s s: %s\\n' "$stall" "$now" >&2; exit ${STEP_EXIT.stalled}
+    printf 'no progress for %s s: %s\\n' "$stall" "$now" >&2
+    PGCTL_STALLED=1 sh -euc "$script" pgctl "$@" >&2 || :
+    exit ${STEP_EXIT.stalled}
   fi
   sleep 0.2
 done

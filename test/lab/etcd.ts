@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { execa } from 'execa';
@@ -150,12 +151,22 @@ function processOf({ name, client, peer, cluster, data }: Identity) {
     async pause(): Promise<void> {
       child?.kill('SIGSTOP');
       paused = true;
+      // The signal is taken when the process is next run, not when it is sent.
+      await until(`end of ${name}'s running`, READY_MS, async () =>
+        child?.pid === undefined || (await stateOf(child.pid)) === 'T' ? true : undefined,
+      );
     },
     async resume(): Promise<void> {
       child?.kill('SIGCONT');
       paused = false;
     },
   };
+}
+
+/** A letter, as in /proc/<pid>/stat: `T` is stopped. */
+async function stateOf(pid: number): Promise<string> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+  return stat.slice(stat.lastIndexOf(')') + 2, stat.lastIndexOf(')') + 3);
 }
 
 async function isUp(url: string): Promise<true | undefined> {

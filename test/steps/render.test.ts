@@ -300,10 +300,11 @@ describe('wait steps', () => {
     expect(readFileSync(counter, 'utf8')).toBe('1\n');
   });
 
-  it('give up when nothing changes for too long', () => {
-    const ran = runSteps([wait(`echo at 5 KiB; exit ${STEP_EXIT.notYet}`, { stallSeconds: 1 })]);
+  it('give up when nothing changes for too long, and ask the script what else is known', () => {
+    const script = `[ -z "\${PGCTL_STALLED-}" ] || echo 'the log: no space'; echo at 5 KiB; exit ${STEP_EXIT.notYet}`;
+    const ran = runSteps([wait(script, { stallSeconds: 1 })]);
     expect(ran.status).toBe(STEP_EXIT.stalled);
-    expect(ran.stderr).toBe('no progress for 1 s: at 5 KiB\n');
+    expect(ran.stderr).toBe('no progress for 1 s: at 5 KiB\nthe log: no space\nat 5 KiB\n');
   });
 
   it('have no limit while what the script prints changes', () => {
