@@ -1,7 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { EXIT, type ExitCode, PgctlError, toPgctlError } from '../src/errors.ts';
 import { VERSION } from '../src/version.ts';
-import { COMMANDS } from './registry.ts';
+import { type CommandEntry, COMMANDS } from './registry.ts';
 import type { Io } from './shared/app.ts';
 import type { CommandModule } from './shared/command.ts';
 import { addGlobalOptions, takesValue } from './shared/globals.ts';
@@ -19,11 +19,11 @@ function wordsOf(argv: readonly string[]): [string | undefined, string | undefin
 }
 
 /**
- * Runs one command line and returns its exit code. Nothing is printed but through `io`; nothing is thrown.
+ * Runs one command line and returns its exit code, one of EXIT or what a program that it leads to ended with. Nothing is printed but through `io`; nothing is thrown.
  *
  * @param argv The arguments after the program's name.
  */
-export async function main(argv: readonly string[], io: Io): Promise<ExitCode> {
+export async function main(argv: readonly string[], io: Io): Promise<number> {
   const program = new Command('pgctl');
   let text = '';
   program
@@ -83,7 +83,7 @@ async function fail(io: Io, program: Command, error: PgctlError): Promise<ExitCo
   return error.exitCode;
 }
 
-type Run = (io: Io, program: Command) => Promise<ExitCode>;
+type Run = (io: Io, program: Command) => Promise<number>;
 
 /** Runs a command; an error is told through the same Ui, so that a document that is out already stays the only one. */
 function runnerOf(module: CommandModule, command: Command): Run {
@@ -91,7 +91,8 @@ function runnerOf(module: CommandModule, command: Command): Run {
     const { App } = await import('./shared/app.ts');
     const app = new App(io, program.opts());
     try {
-      return (await module.run(app, command.args, command.opts())) ?? EXIT.ok;
+      const ended = (await module.run(app, command.args, command.opts())) ?? EXIT.ok;
+      return typeof ended === 'object' ? ended.passed : ended;
     } catch (thrown) {
       const error = toPgctlError(thrown);
       app.ui.error(error);
@@ -108,17 +109,24 @@ async function declareCommands(
   asked: { readonly noun: string | undefined; readonly verb: string | undefined },
 ): Promise<Run> {
   let run: Run = () => Promise.resolve(EXIT.ok);
-  for (const [noun, group] of Object.entries(COMMANDS)) {
-    const parent = program.command(noun).description(group.summary);
-    for (const [verb, entry] of Object.entries(group.verbs)) {
-      const command = parent.command(verb).description(entry.summary);
-      if (noun !== asked.noun || verb !== asked.verb) continue;
-      const { command: module } = await entry.load();
-      module.configure(command);
-      command.allowExcessArguments(false).action(() => {
-        run = runnerOf(module, command);
-      });
+  const declare = async (command: Command, entry: CommandEntry, isAsked: boolean): Promise<void> => {
+    command.description(entry.summary);
+    if (!isAsked) return;
+    const { command: module } = await entry.load();
+    module.configure(command);
+    command.allowExcessArguments(false).action(() => {
+      run = runnerOf(module, command);
+    });
+  };
+  for (const [word, node] of Object.entries(COMMANDS)) {
+    const command = program.command(word);
+    if (!('verbs' in node)) {
+      await declare(command, node, word === asked.noun);
+      continue;
     }
+    command.description(node.summary);
+    for (const [verb, entry] of Object.entries(node.verbs))
+      await declare(command.command(verb), entry, word === asked.noun && verb === asked.verb);
   }
   return (io, root) => run(io, root);
 }

@@ -1,28 +1,36 @@
 import type { CommandModule } from './shared/command.ts';
 
-/** One verb: its sentence for `--help`, and where the rest of it is. It is loaded only when it runs. */
+/** One command: its sentence for `--help`, and where the rest of it is. It is loaded only when it runs. */
 export interface CommandEntry {
   readonly summary: string;
   readonly load: () => Promise<{ readonly command: CommandModule }>;
 }
 
+/** What can be done to things of one kind. */
 interface CommandGroup {
   readonly summary: string;
   readonly verbs: Readonly<Record<string, CommandEntry>>;
 }
 
-/** Every command there is, by noun and verb. */
-export const COMMANDS: Readonly<Record<string, CommandGroup>> = {
+/** Every command there is: by noun and verb, or by the one word of those that are about everything. */
+export const COMMANDS: Readonly<Record<string, CommandGroup | CommandEntry>> = {
   db: {
     summary: 'databases: create, plan, look at, delete',
     verbs: {
       create: { summary: 'create a database from a spec', load: () => import('./db/create.ts') },
+      apply: {
+        summary: 'create or change a database to what a spec says',
+        load: () => import('./db/apply.ts'),
+      },
+      update: { summary: 'change a database to what a spec says', load: () => import('./db/update.ts') },
       plan: {
         summary: 'show what creating, changing or deleting would do',
         load: () => import('./db/plan.ts'),
       },
       get: { summary: 'show a database and its instances', load: () => import('./db/get.ts') },
       list: { summary: 'list databases', load: () => import('./db/list.ts') },
+      restart: { summary: 'restart all instances, one at a time', load: () => import('./db/restart.ts') },
+      psql: { summary: 'open psql on the primary, as the superuser', load: () => import('./db/psql.ts') },
       delete: { summary: 'delete a database and its data', load: () => import('./db/delete.ts') },
     },
   },
@@ -31,6 +39,13 @@ export const COMMANDS: Readonly<Record<string, CommandGroup>> = {
     verbs: {
       list: { summary: 'list instances', load: () => import('./instance/list.ts') },
       get: { summary: 'show an instance', load: () => import('./instance/get.ts') },
+      restart: { summary: 'restart an instance', load: () => import('./instance/restart.ts') },
+      stop: {
+        summary: 'stop an instance, and keep it stopped',
+        load: () => import('./instance/stop.ts'),
+      },
+      start: { summary: 'start a stopped instance', load: () => import('./instance/start.ts') },
+      logs: { summary: 'show what an instance says', load: () => import('./instance/logs.ts') },
     },
   },
   host: {
@@ -43,6 +58,7 @@ export const COMMANDS: Readonly<Record<string, CommandGroup>> = {
         summary: 'look at a host and update what is known of it',
         load: () => import('./host/check.ts'),
       },
+      remove: { summary: 'forget a host that nothing is on', load: () => import('./host/remove.ts') },
     },
   },
   task: {
@@ -71,4 +87,24 @@ export const COMMANDS: Readonly<Record<string, CommandGroup>> = {
       status: { summary: 'show what runs', load: () => import('./local/status.ts') },
     },
   },
+  recover: {
+    summary: 'take lost hosts out of every database',
+    load: () => import('./recover.ts'),
+  },
+  status: {
+    summary: 'show every database, what is wrong, and what mends it',
+    load: () => import('./status.ts'),
+  },
 };
+
+/** Every command with the words it is called by. */
+export function everyCommand(): readonly {
+  readonly words: readonly string[];
+  readonly entry: CommandEntry;
+}[] {
+  return Object.entries(COMMANDS).flatMap(([word, node]) =>
+    'verbs' in node
+      ? Object.entries(node.verbs).map(([verb, entry]) => ({ words: [word, verb], entry }))
+      : [{ words: [word], entry: node }],
+  );
+}

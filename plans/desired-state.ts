@@ -1,8 +1,10 @@
 import type { JsonObject } from '../src/json.ts';
 import type { Resource, ResourceKey } from '../src/plan/resource.ts';
 import { resourceKey } from '../src/plan/resource.ts';
+import { clusterConfig } from '../src/resources/cluster-config.ts';
 import { directory } from '../src/resources/directory.ts';
 import { instance } from '../src/resources/instance.ts';
+import { member } from '../src/resources/member.ts';
 import { node } from '../src/resources/node.ts';
 import { patroniConfig, type SystemSecret } from '../src/resources/patroni-config.ts';
 import { patroniScope } from '../src/resources/patroni-scope.ts';
@@ -11,7 +13,7 @@ import { process } from '../src/resources/process.ts';
 import { role } from '../src/resources/role.ts';
 import { unit } from '../src/resources/unit.ts';
 import type { DatabaseSpec } from '../src/spec/types.ts';
-import { patroniSettings } from './patroni-settings.ts';
+import { bracketed, clusterSettings, instanceSettings, patroniSettings } from './patroni-settings.ts';
 import type { PlacedInstance } from './placement.ts';
 
 export interface DesiredInput {
@@ -40,18 +42,23 @@ export function desiredState(input: DesiredInput): Resource[] {
 }
 
 function desiredNode(input: DesiredInput, members: readonly PlacedInstance[]): Resource[] {
-  const scope = members[0]?.scope;
-  if (scope === undefined) return [];
+  const [first] = members;
+  if (first === undefined) return [];
+  const { scope } = first;
   const keys = patroniScope(scope);
   const perInstance = members.map((placed) => desiredInstance(input, placed, members, resourceKey(keys)));
   const whole = node(
-    { scope, members: members.map((placed) => placed.host) },
+    { scope, members: members.filter(({ running }) => running).map((placed) => placed.host) },
     perInstance.map(({ server }) => resourceKey(server)),
   );
+  const shared = clusterConfig({ scope, config: clusterSettings(input.spec, first.node) }, [
+    resourceKey(whole),
+  ]);
   return [
     keys,
     ...perInstance.flatMap(({ all }) => all),
     whole,
+    shared,
     ...desiredContents(input, scope, resourceKey(whole)),
   ];
 }
@@ -63,6 +70,7 @@ function desiredInstance(
   scopeKey: ResourceKey,
 ): { readonly server: Resource; readonly all: readonly Resource[] } {
   const { instance_id, host, dir, bin_dir } = placed;
+  const settings = { spec: input.spec, placed, members, prefix: input.prefix };
   const database_uid = input.uid;
   const place = directory(host, { path: dir, owner: placed.run_user, instance_id, database_uid });
   const config = patroniConfig(
@@ -76,23 +84,22 @@ function desiredInstance(
       endpoints: placed.endpoints,
       guard_key: `${input.prefix}/v1/guards/${instance_id}`,
       scope_prefix: `${input.prefix}/patroni/${placed.scope}/`,
-      config: patroniSettings({ spec: input.spec, placed, members, prefix: input.prefix }) as JsonObject,
+      config: patroniSettings(settings) as JsonObject,
       secret_digests: input.system_digests,
     },
     [resourceKey(place)],
   );
   const config_file = `${dir}/patroni.yml`;
+  const known = member({ scope: placed.scope, name: host });
+  const before = [resourceKey(config), scopeKey, resourceKey(known)];
   const manager =
     placed.manager === 'systemd'
       ? unit(
           host,
           { instance_id, database_uid, dir, user: placed.run_user, patroni: placed.patroni, config_file },
-          [resourceKey(config), scopeKey],
+          before,
         )
-      : process(host, { instance_id, dir, patroni: placed.patroni, config_file }, [
-          resourceKey(config),
-          scopeKey,
-        ]);
+      : process(host, { instance_id, dir, patroni: placed.patroni, config_file }, before);
   const server = instance(
     host,
     {
@@ -108,10 +115,13 @@ function desiredInstance(
       postgres_version: input.spec.postgres_version ?? '',
       running: placed.running,
       restart_requested: placed.restart_requested,
+      member: host,
+      rest: `${bracketed(placed.advertise)}:${placed.patroni_port}`,
+      settings: instanceSettings(settings),
     },
-    [resourceKey(manager)],
+    [resourceKey(config), resourceKey(manager)],
   );
-  return { server, all: [place, config, manager, server] };
+  return { server, all: [place, config, known, manager, server] };
 }
 
 /** Roles, then the database that one of them owns. */
@@ -123,6 +133,7 @@ function desiredContents(input: DesiredInput, scope: string, nodeKey: ResourceKe
       scope,
       {
         name: user.username,
+        database: input.spec.database_name,
         options: user.attributes,
         member_of: user.roles,
         verifier: digest === null ? null : verifierSecret(user.username),

@@ -1,8 +1,10 @@
 import { quoteHbaName } from '../src/steps/quote.ts';
 import { REPLICATION_USER, SUPERUSER } from '../src/resources/patroni-config.ts';
 import { effectiveNode } from '../src/spec/effective.ts';
-import { DYNAMIC_PARAMETERS } from '../src/spec/parameters.ts';
-import type { DatabaseSpec } from '../src/spec/types.ts';
+import { dynamicParameters, isDynamicParameter } from '../src/spec/parameters.ts';
+import type { InstanceSettings } from '../src/resources/instance.ts';
+import type { JsonObject } from '../src/json.ts';
+import type { DatabaseSpec, NodeSpec } from '../src/spec/types.ts';
 import type { PlacedInstance } from './placement.ts';
 
 export interface SettingsInput {
@@ -16,11 +18,40 @@ export interface SettingsInput {
 /** Name of the map that lets the host's own accounts in as the superuser through the socket. */
 const PEER_MAP = 'pgctl';
 
-/** The entries of a parameter record that Patroni keeps for the whole cluster, or those it does not. */
-function split(parameters: Readonly<Record<string, string>>, dynamic: boolean): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(parameters).filter(([name]) => Object.hasOwn(DYNAMIC_PARAMETERS, name) === dynamic),
-  );
+/** The parameters that stand in an instance's own configuration; the others are the cluster's. */
+function ownParameters(input: SettingsInput): Record<string, string> {
+  const given = Object.entries(effectiveNode(input.spec, input.placed.node).postgresql_conf);
+  return {
+    ...Object.fromEntries(given.filter(([name]) => !isDynamicParameter(name))),
+    unix_socket_directories: input.placed.socket_dir,
+    password_encryption: 'scram-sha-256',
+  };
+}
+
+/** What an instance is to be in line with when it runs. */
+export function instanceSettings(input: SettingsInput): InstanceSettings {
+  const own = effectiveNode(input.spec, input.placed.node);
+  return {
+    parameters: { ...dynamicParameters(own.postgresql_conf), ...ownParameters(input) },
+    pg_hba: hbaLines(input, own.pg_hba_conf),
+    pg_ident: identLines(input.placed, own.pg_ident_conf),
+  };
+}
+
+/** What Patroni keeps in etcd for a node as a whole. */
+export function clusterSettings(spec: DatabaseSpec, node: NodeSpec): JsonObject {
+  return {
+    ttl: 30,
+    loop_wait: 10,
+    retry_timeout: 10,
+    maximum_lag_on_failover: 1_048_576,
+    failsafe_mode: true,
+    postgresql: {
+      use_pg_rewind: true,
+      use_slots: true,
+      parameters: dynamicParameters(effectiveNode(spec, node).postgresql_conf),
+    },
+  };
 }
 
 /** An address as pg_hba.conf wants it: numeric ones with their full mask, names as they are. */
@@ -68,7 +99,8 @@ function etcdSection(endpoints: readonly string[]): object {
   return { hosts, protocol: first.startsWith('https:') ? 'https' : 'http' };
 }
 
-const bracketed = (address: string): string => (address.includes(':') ? `[${address}]` : address);
+/** An address as it stands before a port. */
+export const bracketed = (address: string): string => (address.includes(':') ? `[${address}]` : address);
 
 /**
  * Patroni's configuration of one instance, without its passwords.
@@ -79,7 +111,7 @@ const bracketed = (address: string): string => (address.includes(':') ? `[${addr
  */
 export function patroniSettings(input: SettingsInput): object {
   const { placed } = input;
-  const own = effectiveNode(input.spec, placed.node);
+  const { pg_hba, pg_ident } = instanceSettings(input);
   const address = bracketed(placed.advertise);
   const local = placed.advertise === '127.0.0.1';
   return {
@@ -92,7 +124,7 @@ export function patroniSettings(input: SettingsInput): object {
       connect_address: `${address}:${placed.patroni_port}`,
     },
     etcd3: etcdSection(placed.endpoints),
-    ...(placed.first ? { bootstrap: bootstrapSection(placed, split(own.postgresql_conf, true)) } : {}),
+    ...(placed.first ? { bootstrap: bootstrapSection(input) } : {}),
     postgresql: {
       listen: `${local ? '127.0.0.1' : '*'}:${placed.port}`,
       connect_address: `${address}:${placed.port}`,
@@ -101,13 +133,9 @@ export function patroniSettings(input: SettingsInput): object {
       pgpass: `${placed.dir}/pgpass`,
       use_unix_socket: true,
       use_unix_socket_repl: true,
-      parameters: {
-        ...split(own.postgresql_conf, false),
-        unix_socket_directories: placed.socket_dir,
-        password_encryption: 'scram-sha-256',
-      },
-      pg_hba: hbaLines(input, own.pg_hba_conf),
-      pg_ident: identLines(placed, own.pg_ident_conf),
+      parameters: ownParameters(input),
+      pg_hba,
+      pg_ident,
       create_replica_methods: ['pgctl'],
       pgctl: { command: `${placed.dir}/bin/replica` },
     },
@@ -115,16 +143,9 @@ export function patroniSettings(input: SettingsInput): object {
   };
 }
 
-function bootstrapSection(placed: PlacedInstance, parameters: Readonly<Record<string, string>>): object {
+function bootstrapSection({ spec, placed }: SettingsInput): object {
   return {
-    dcs: {
-      ttl: 30,
-      loop_wait: 10,
-      retry_timeout: 10,
-      maximum_lag_on_failover: 1_048_576,
-      failsafe_mode: true,
-      postgresql: { use_pg_rewind: true, use_slots: true, parameters },
-    },
+    dcs: clusterSettings(spec, placed.node),
     initdb: [
       { encoding: 'UTF8' },
       { locale: 'C.UTF-8' },

@@ -46,8 +46,14 @@ export const ERRORS = {
   stale: { exit: EXIT.conflict, retriable: true },
   /** A port of a host was taken by another database in the meantime. */
   port_taken: { exit: EXIT.conflict, retriable: false },
+  /** A host is to be forgotten, and something is on it. */
+  host_in_use: { exit: EXIT.conflict, retriable: false },
+  /** A host that was removed while it was lost still has what pgctl made there. */
+  host_not_clean: { exit: EXIT.conflict, retriable: false },
   /** A host does not answer. */
   host_unreachable: { exit: EXIT.host, retriable: true },
+  /** A host that is said to be lost is not. */
+  host_answers: { exit: EXIT.host, retriable: false },
   /** A host answers, but lacks something pgctl needs. */
   host_unusable: { exit: EXIT.host, retriable: false },
   /** etcd does not answer within its time. */

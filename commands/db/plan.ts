@@ -1,10 +1,19 @@
 import { EXIT, PgctlError } from '../../src/errors.ts';
-import { creation } from '../shared/create-operation.ts';
+import { specOperation } from '../shared/spec-operation.ts';
 import { deletion } from '../shared/delete-operation.ts';
 import type { CommandModule } from '../shared/command.ts';
-import { requireDatabaseDocument } from '../shared/fleet.ts';
+import { readDatabases, requireDatabaseDocument } from '../shared/fleet.ts';
+import type { OperationRequest } from '../../src/executor/operation.ts';
+import type { App } from '../shared/app.ts';
 import { showRehearsal } from '../shared/operations.ts';
-import { addSpecOptions, givenSpec } from '../shared/spec-input.ts';
+import { addSpecOptions, givenSpec, type SpecFlags } from '../shared/spec-input.ts';
+
+/** What applying the spec would be: a create or an update. */
+async function applying(app: App, id: string | undefined, flags: SpecFlags): Promise<OperationRequest> {
+  const given = await givenSpec(app, id, flags);
+  const there = (await readDatabases(app)).some((database) => database.id === given.spec.id);
+  return { ...specOperation(given, { mode: 'apply' }), operation: there ? 'update' : 'create' };
+}
 
 export const command: CommandModule = {
   configure(command) {
@@ -20,7 +29,7 @@ export const command: CommandModule = {
       throw new PgctlError('usage', '--delete and a spec exclude each other');
     }
     if (doomed !== undefined) await requireDatabaseDocument(app, doomed);
-    const request = doomed === undefined ? creation(await givenSpec(app, id, options)) : deletion(doomed);
+    const request = doomed === undefined ? await applying(app, id, options) : deletion(doomed);
     const { changes } = await showRehearsal(app, request);
     return changes && options.detailedExitcode === true ? EXIT.changes : EXIT.ok;
   },

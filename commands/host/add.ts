@@ -9,6 +9,7 @@ import type { App } from '../shared/app.ts';
 import type { CommandModule } from '../shared/command.ts';
 import { parseEndpoints } from '../shared/globals.ts';
 import { hostDocument } from '../shared/host-document.ts';
+import { registerHost } from '../shared/register-host.ts';
 import { showHost } from '../../src/ui/views.ts';
 
 interface Flags {
@@ -22,6 +23,7 @@ interface Flags {
   readonly label: readonly string[];
   readonly hostKeyFingerprint?: string;
   readonly acceptHostKey?: boolean;
+  readonly clean?: boolean;
 }
 
 const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];
@@ -127,6 +129,7 @@ export const command: CommandModule = {
       .option('--label <key=value>', 'label, repeatable', collect, [])
       .option('--host-key-fingerprint <fingerprint>', 'accept the host key with this fingerprint, SHA256:…')
       .option('--accept-host-key', 'accept whatever key the host shows')
+      .option('--clean', 'of a host that was removed while lost: stop and remove what pgctl left on it')
       .addHelpText('after', '\nExample:\n  pgctl host add host-1 --address 10.0.0.11 --user admin'),
   async run(app, [id = ''], options) {
     const flags = options as unknown as Flags;
@@ -145,7 +148,7 @@ export const command: CommandModule = {
       endpoints,
       now: () => new Date(),
     });
-    await store.hosts.put(probed, 'absent');
+    await registerHost(app, probed, { clean: flags.clean === true });
     for (const finding of findings) app.ui.warn(`host ${id}: ${finding}`);
     app.ui.result(hostDocument(probed, { state: 'reachable', findings }), showHost);
   },

@@ -1,16 +1,21 @@
+import { showHostList } from '../../src/ui/views.ts';
+import { checkHost } from '../shared/check-host.ts';
 import type { CommandModule } from '../shared/command.ts';
 import { hostDocument } from '../shared/host-document.ts';
 import { warnCorrupt } from '../shared/lookup.ts';
-import { showHostList } from '../../src/ui/views.ts';
 
 export const command: CommandModule = {
-  configure: (command) => void command.addHelpText('after', '\nExample:\n  pgctl host list -o json'),
-  async run(app) {
-    const listing = await (await app.store()).hosts.list();
-    warnCorrupt(app, listing.corrupt);
-    app.ui.result(
-      { kind: 'HostList', items: listing.items.map(({ value }) => hostDocument(value)) },
-      showHostList,
-    );
+  configure: (command) =>
+    void command
+      .option('--check', 'look at each host to tell its state; without it no host is asked')
+      .addHelpText('after', '\nExample:\n  pgctl host list -o json'),
+  async run(app, _args, { check }) {
+    const { items, corrupt } = await (await app.store()).hosts.list();
+    warnCorrupt(app, corrupt);
+    const documents =
+      check === true
+        ? await Promise.all(items.map((stored) => checkHost(app, stored, { record: false })))
+        : items.map(({ value }) => hostDocument(value));
+    app.ui.result({ kind: 'HostList', items: documents }, showHostList);
   },
 };

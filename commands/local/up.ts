@@ -16,6 +16,7 @@ import { showLocal } from '../../src/ui/views.ts';
 import type { App } from '../shared/app.ts';
 import type { CommandModule } from '../shared/command.ts';
 import { localEtcdFile } from '../shared/paths.ts';
+import { registerHost } from '../shared/register-host.ts';
 import {
   etcdDir,
   type LocalInstance,
@@ -112,7 +113,8 @@ export const command: CommandModule = {
         endpoints,
         now: () => new Date(),
       });
-      await store.hosts.put(host, stored === null ? 'absent' : { modRevision: stored.modRevision });
+      if (stored === null) await registerHost(app, host, { clean: false });
+      else await store.hosts.put(host, { modRevision: stored.modRevision });
       for (const finding of findings) warned.add(finding);
     }
     for (const finding of warned) app.ui.warn(`this machine: ${finding}`);

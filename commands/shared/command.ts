@@ -2,6 +2,11 @@ import type { Command } from 'commander';
 import type { ExitCode } from '../../src/errors.ts';
 import type { App } from './app.ts';
 
+/** The exit status of a program that a command only leads to: it is pgctl's own then, whatever it means there. */
+export interface PassedStatus {
+  readonly passed: number;
+}
+
 /** What a command's file exports: what it takes, and what it does. */
 export interface CommandModule {
   /** Declares arguments, options and an example. */
@@ -11,5 +16,5 @@ export interface CommandModule {
     app: App,
     args: readonly string[],
     options: Readonly<Record<string, unknown>>,
-  ): Promise<ExitCode | void>;
+  ): Promise<ExitCode | PassedStatus | void>;
 }

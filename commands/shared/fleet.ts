@@ -1,20 +1,29 @@
-import { IN_PROGRESS } from '../../src/records/states.ts';
-import type { DatabaseDocument } from '../../src/ui/documents.ts';
+import type { TaskRecord } from '../../src/records/types.ts';
+import type { FleetSnapshot } from '../../src/store/store.ts';
+import type { DatabaseDocument, InstanceDocument } from '../../src/ui/documents.ts';
 import type { App } from './app.ts';
 import { databaseDocument } from './database-document.ts';
 import { notFound, warnCorrupt } from './lookup.ts';
 
-/** All databases with their instances as they are now: one read of etcd, and no host is asked. */
-export async function readDatabases(app: App): Promise<DatabaseDocument[]> {
+/** Everything that is known of all databases, as of one moment, and how it is shown. */
+export interface ReadFleet {
+  readonly snapshot: FleetSnapshot;
+  readonly databases: readonly DatabaseDocument[];
+  /** The last tasks of the databases that are not available, by id. */
+  readonly tasks: ReadonlyMap<string, TaskRecord>;
+  readonly patroniNamespace: string;
+}
+
+/** One read of etcd, a second one where a last task matters; no host is asked. */
+export async function readFleet(app: App): Promise<ReadFleet> {
   const store = await app.store();
   const fleet = await store.readFleet();
-  warnCorrupt(app, fleet.corrupt);
-  const stuck = fleet.databases
-    .map(({ value }) => value)
-    .filter((database) => IN_PROGRESS[database.state] && !fleet.locks.has(database.database_id))
-    .flatMap(({ last_task_id }) => (last_task_id === null ? [] : [last_task_id]));
-  const { items: tasks } = await store.tasks.getEach(stuck);
-  return fleet.databases.map(({ value: database }) =>
+  const unsettled = fleet.databases
+    .filter(({ value: { state, database_id } }) => state !== 'available' && !fleet.locks.has(database_id))
+    .flatMap(({ value: { last_task_id } }) => (last_task_id === null ? [] : [last_task_id]));
+  const { items } = await store.tasks.getEach(unsettled);
+  const tasks = new Map(items.map(({ value }) => [value.task_id, value]));
+  const databases = fleet.databases.map(({ value: database }) =>
     databaseDocument({
       database,
       instances: fleet.instances
@@ -24,9 +33,30 @@ export async function readDatabases(app: App): Promise<DatabaseDocument[]> {
       hosts: fleet.hosts,
       clusters: fleet.patroni,
       lock: fleet.locks.get(database.database_id) ?? null,
-      task: tasks.find(({ value }) => value.task_id === database.last_task_id)?.value ?? null,
+      task: tasks.get(database.last_task_id ?? '') ?? null,
     }),
   );
+  return { snapshot: fleet, databases, tasks, patroniNamespace: store.keys.patroniNamespace };
+}
+
+/** All databases with their instances as they are now. */
+export async function readDatabases(app: App): Promise<readonly DatabaseDocument[]> {
+  const { snapshot, databases } = await readFleet(app);
+  warnCorrupt(app, snapshot.corrupt);
+  return databases;
+}
+
+/** One instance, or the error that says there is none (exit 5). */
+export async function requireInstanceDocument(app: App, id: string): Promise<InstanceDocument> {
+  const instances = (await readDatabases(app)).flatMap((database) => database.instances);
+  const found = instances.find((instance) => instance.instance_id === id);
+  if (found === undefined)
+    throw notFound(
+      'instance',
+      id,
+      instances.map((instance) => instance.instance_id),
+    );
+  return found;
 }
 
 /** One database, or the error that says there is none (exit 5). */

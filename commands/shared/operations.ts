@@ -10,7 +10,8 @@ import type { App } from './app.ts';
 import { readDatabases } from './fleet.ts';
 import { taskDocument } from './task-document.ts';
 
-async function toolsOf(app: App): Promise<OperationTools> {
+/** What operations work with. */
+export async function toolsOf(app: App): Promise<OperationTools> {
   const [store, transport, { endpoints }, origin] = await Promise.all([
     app.store(),
     app.transport(),
@@ -40,10 +41,15 @@ export async function showRehearsal(
   return { changes: document.plans.length > 0 };
 }
 
-/** Runs an operation and shows its outcome. */
-export async function runOperation(app: App, request: OperationRequest): Promise<void> {
+/** Runs an operation and shows its outcome, with the instance that it was about where there is one. */
+export async function runOperation(
+  app: App,
+  request: OperationRequest,
+  instanceId: string | null = null,
+): Promise<void> {
   const result = await operate(await toolsOf(app), request);
   const database = (await readDatabases(app)).find(({ id }) => id === request.databaseId);
+  const instance = database?.instances.find(({ instance_id }) => instance_id === instanceId);
   const task =
     result.kind === 'completed' ? result.task : await lastTask(app, database?.last_task_id ?? null);
   app.ui.result(
@@ -52,6 +58,7 @@ export async function runOperation(app: App, request: OperationRequest): Promise
       changed: result.kind === 'completed',
       task: task === null ? null : taskDocument(task),
       ...(database === undefined ? {} : { database }),
+      ...(instance === undefined ? {} : { instance }),
     },
     showTaskResult,
   );

@@ -29,6 +29,12 @@ export interface Intention {
   readonly instances: readonly InstanceDraft[];
   /** Ports to reserve that are not yet. */
   readonly ports: readonly PortReservation[];
+  /** Names of secrets that are of no use once the operation has succeeded. */
+  readonly obsoleteSecrets?: readonly string[];
+  /** Hosts that are lost for good: what is on them leaves the state, and nothing is done there. */
+  readonly lostHosts?: ReadonlySet<string>;
+  /** Update also what does not differ. */
+  readonly force?: boolean;
   /** Secrets to store that are not there yet, or differ. */
   readonly secrets: ReadonlyMap<string, Secret>;
 }

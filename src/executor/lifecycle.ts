@@ -62,6 +62,9 @@ export function contextAt(place: Place, resource: Resource, around: Surroundings
       return secret;
     },
     server() {
+      return serverOf(this.instance());
+    },
+    instance() {
       const scope = resource.executor.kind === 'primary' ? resource.executor.node : null;
       if (place.kind !== 'host' || scope === null)
         throw new Error(`${resourceKey(resource)} is not inside Postgres`);
@@ -69,9 +72,20 @@ export function contextAt(place: Place, resource: Resource, around: Surroundings
       if (server === undefined) {
         throw new PgctlError('operation_failed', `host ${place.host.host_id} has no instance of ${scope}`);
       }
-      return serverOf(server);
+      return server;
     },
   };
+}
+
+/** What an event does, as a verb. */
+export function actionOf(event: PlanEvent): string {
+  const type = typeOf(event.resource);
+  return type.action?.(event) ?? type.verbs[event.type];
+}
+
+/** Whether an event does nothing anywhere, so that it needs no place. */
+export function isInert(event: PlanEvent): boolean {
+  return typeOf(event.resource).inert?.(event.type, event.resource) ?? false;
 }
 
 /** The steps of an event. Deleting what lives in something that is deleted with it is nothing to do. */

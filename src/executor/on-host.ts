@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { PgctlError } from '../errors.ts';
 import type { HostRecord } from '../records/types.ts';
+import { lineReader } from '../steps/lines.ts';
 import { readOutputs, renderSteps } from '../steps/render.ts';
 import { type HostStep, stepName, type StepOutput } from '../steps/step.ts';
 import type { JobResult, Target } from '../transport/target.ts';
@@ -36,6 +37,8 @@ export interface OnHost {
   readonly fence: OperationFence | null;
   readonly limitMs: number | null;
   readonly signal: AbortSignal | null;
+  /** Gets every line that the steps print as it comes; the outputs are empty then. */
+  readonly onLine?: (line: string) => void;
 }
 
 export function targetOf(host: HostRecord): Target {
@@ -50,6 +53,9 @@ export function targetOf(host: HostRecord): Target {
   };
 }
 
+/** The account that Postgres runs under on a host. */
+export const runUserOf = (host: HostRecord): string => host.facts?.run_user ?? 'postgres';
+
 /** Lines of a failed step's stderr that go into its error. */
 const TAIL_LINES = 12;
 
@@ -59,7 +65,8 @@ const tail = (text: string): string => text.trim().split('\n').slice(-TAIL_LINES
 export async function runOnHost(given: OnHost): Promise<StepsResult> {
   const { host, steps, fence } = given;
   const nonce = `pgctl-${randomBytes(12).toString('hex')}`;
-  const script = renderSteps(steps, { nonce, runUser: host.facts?.run_user ?? 'postgres' });
+  const script = renderSteps(steps, { nonce, runUser: runUserOf(host) });
+  const reader = given.onLine === undefined ? null : lineReader(nonce, given.onLine);
   const result = await given.transport.run(targetOf(host), {
     nonce,
     script,
@@ -69,15 +76,20 @@ export async function runOnHost(given: OnHost): Promise<StepsResult> {
         : { path: `${host.base_dir}/.fence/${fence.storeId}.${fence.databaseId}`, token: fence.token },
     limitMs: given.limitMs,
     signal: given.signal,
+    ...(reader === null ? {} : { onOutput: reader.push }),
   });
-  return read(result, given, nonce);
+  return read(result, given, (stdout) => reader?.outputs() ?? readOutputs(stdout, nonce));
 }
 
-function read(result: JobResult, given: OnHost, nonce: string): StepsResult {
+function read(
+  result: JobResult,
+  given: OnHost,
+  outputsIn: (stdout: string) => readonly StepOutput[],
+): StepsResult {
   const { host, steps } = given;
   switch (result.kind) {
     case 'finished': {
-      const outputs = readOutputs(result.stdout, nonce);
+      const outputs = outputsIn(result.stdout);
       const failed = outputs.findIndex((output) => output.exitCode !== 0);
       if (result.status === 0 && failed < 0 && outputs.length === steps.length)
         return { kind: 'ok', outputs };
@@ -102,7 +114,7 @@ function read(result: JobResult, given: OnHost, nonce: string): StepsResult {
       return {
         kind: 'failed',
         error: `${host.host_id}: ended by ${why}: ${tail(result.stderr) || 'it said nothing'}`,
-        outputs: readOutputs(result.stdout, nonce),
+        outputs: outputsIn(result.stdout),
       };
     }
     case 'unknown':

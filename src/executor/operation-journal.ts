@@ -6,14 +6,16 @@ import { resourceKey, type ResourceKey, type StoredResource } from '../plan/reso
 import { planDocument } from '../plan/summary.ts';
 import { failedInstance, succeededInstance } from '../records/outcome.ts';
 import type { DatabaseRecord, InstanceRecord, TaskEventRecord, TaskRecord } from '../records/types.ts';
-import { typeOf } from '../resources/registry.ts';
+import type { DropKeysStep } from '../steps/step.ts';
 import type { Stored } from '../store/codec.ts';
 import type { DatabaseLock } from '../store/lock.ts';
 import { INSTANCE_TYPE } from '../store/planned.ts';
+import type { PortReservation } from '../store/ports.ts';
 import type { SealingKey } from '../store/seal.ts';
 import type { DatabaseSnapshot, Store } from '../store/store.ts';
 import { type Expect, unchanged, type Write } from '../store/write.ts';
 import type { Intention } from './intention.ts';
+import { actionOf } from './lifecycle.ts';
 import type { EndedEvent, Journal, PlacedEvent, RunOutcome } from './run-plans.ts';
 
 export interface MarkRequest {
@@ -24,6 +26,8 @@ export interface MarkRequest {
   readonly snapshot: DatabaseSnapshot;
   readonly intention: Intention;
   readonly plans: readonly Plan[];
+  /** Resources on lost hosts, which leave the state when the operation has succeeded. */
+  readonly abandoned: readonly StoredResource[];
   readonly now: () => Date;
 }
 
@@ -98,6 +102,9 @@ export class OperationJournal implements Journal {
       task: { current: null, next: task },
       instances: snapshot.instances,
       drafts: intention.instances,
+      abandoned: snapshot.instances
+        .filter(({ value }) => intention.lostHosts?.has(value.host_id) ?? false)
+        .map(({ value }) => value.instance_id),
       with: OperationJournal.#accompanying(request),
     });
     return new OperationJournal(request, marked);
@@ -124,6 +131,16 @@ export class OperationJournal implements Journal {
       ...intention.instances.map(({ instance_id }) =>
         store.guards.write(instance_id, { database_uid: intention.database.uid, allowed: true }, 'any'),
       ),
+      // From now on they do not start any more, should their host come back in the middle of this.
+      ...snapshot.instances
+        .filter(({ value }) => intention.lostHosts?.has(value.host_id) ?? false)
+        .map(({ value }) =>
+          store.guards.write(
+            value.instance_id,
+            { database_uid: intention.database.uid, allowed: false },
+            'any',
+          ),
+        ),
       store.tasks.writePlan(task.task_id, document as unknown as Json, 'absent'),
     ];
   }
@@ -179,10 +196,20 @@ export class OperationJournal implements Journal {
     if (instance !== null) this.#instances.set(instance.instance_id, this.#stored(instance, revision));
   }
 
-  /** Removes Patroni's keys of a scope, `<database>.<node>`. */
-  async dropPatroniKeys(scope: string): Promise<void> {
-    const [database = '', node = ''] = scope.split('.');
-    await this.#request.lock.commit([this.#request.store.patroni.dropScope(database, node)]);
+  /** Takes lost hosts out of Patroni's clusters: the next leader comes now, and not when a lease ends. */
+  async depose(lostHosts: ReadonlySet<string>): Promise<void> {
+    const { store, lock, snapshot } = this.#request;
+    for (const { databaseId, nodeName } of snapshot.patroni) {
+      const cluster = await store.patroni.get(databaseId, nodeName);
+      const writes = cluster === null ? [] : store.patroni.depose(cluster, lostHosts);
+      if (writes.length > 0) await lock.commit(writes);
+    }
+  }
+
+  /** Removes Patroni's keys of a scope, `<database>.<node>`, or of one member of it. */
+  async dropPatroniKeys({ scope, member }: DropKeysStep): Promise<void> {
+    const { store, lock } = this.#request;
+    await lock.commit([store.patroni.drop(scope, member)]);
   }
 
   /** Ends an operation whose events all succeeded. */
@@ -200,18 +227,38 @@ export class OperationJournal implements Journal {
     const { task } = await store.finalize(lock, {
       ...work,
       wanted: new Set(intention.instances.map(({ instance_id }) => instance_id)),
-      with: restated.map((resource) =>
-        store.resources.write(snapshot.databaseId, resource, this.#expectation(resourceKey(resource))),
-      ),
+      with: [
+        ...restated.map((resource) =>
+          store.resources.write(snapshot.databaseId, resource, this.#expectation(resourceKey(resource))),
+        ),
+        ...this.#leavings(ports),
+      ],
     });
     return task;
+  }
+
+  /** What nothing needs any more: resources of lost hosts, secrets of users that are gone, ports moved away from. */
+  #leavings(ports: readonly Stored<PortReservation>[]): Write[] {
+    const { store, snapshot, intention, abandoned } = this.#request;
+    const held = new Map(
+      intention.instances.map(({ instance_id, port, patroni_port }) => [instance_id, [port, patroni_port]]),
+    );
+    return [
+      ...abandoned.map((resource) =>
+        store.resources.remove(snapshot.databaseId, resource, this.#expectation(resourceKey(resource))),
+      ),
+      ...(intention.obsoleteSecrets ?? []).map((name) => store.secrets.remove(snapshot.databaseId, name)),
+      ...ports
+        .filter(({ value }) => held.get(value.instance_id)?.includes(value.port) === false)
+        .map((port) => store.ports.release(port)),
+    ];
   }
 
   /** Ends an operation some events of which did not succeed, and returns the error that says so. */
   async fail(outcome: Extract<RunOutcome, { kind: 'failed' | 'unknown' }>): Promise<PgctlError> {
     const [first] = outcome.ended;
     const details = outcome.ended.map(({ event, outcome: end }) => {
-      const what = `${typeOf(event.resource).verbs[event.type]} ${event.resource.id}`;
+      const what = `${actionOf(event)} ${event.resource.id}`;
       return `${what}: ${end.kind === 'ok' ? '' : end.error}`;
     });
     const reason = `phase ${outcome.phase} ${outcome.kind === 'failed' ? 'failed' : 'has an unknown outcome'}: ${details[0] ?? ''}`;

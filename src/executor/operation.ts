@@ -2,11 +2,12 @@ import { randomBytes } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import { PgctlError, toPgctlError } from '../errors.ts';
+import { canonicalJson } from '../json.ts';
 import { migrate } from '../plan/migrate.ts';
 import type { Plan } from '../plan/plan.ts';
 import { planOperation } from '../plan/plan-operation.ts';
 import { applyRefresh, assertReachable } from '../plan/refresh.ts';
-import { resourceKey, type ResourceKey, type StoredResource } from '../plan/resource.ts';
+import { type Resource, resourceKey, type ResourceKey, type StoredResource } from '../plan/resource.ts';
 import { planDocument, type PlanDocument } from '../plan/summary.ts';
 import type { RunOrigin, TaskRecord } from '../records/types.ts';
 import { MIGRATIONS } from '../resources/registry.ts';
@@ -16,7 +17,7 @@ import type { Transport } from '../transport/transport.ts';
 import type { Reporter } from '../ui/events.ts';
 import { checkCreates } from './checks.ts';
 import type { Intention, View } from './intention.ts';
-import type { Surroundings } from './lifecycle.ts';
+import { isInert, type Surroundings } from './lifecycle.ts';
 import { OperationJournal } from './operation-journal.ts';
 import { refreshResources } from './refresh.ts';
 import { countEvents, runPlans, type RunOutcome } from './run-plans.ts';
@@ -59,6 +60,8 @@ interface Planned {
   readonly around: Surroundings & { readonly state: Map<ResourceKey, StoredResource> };
   /** Resources to store anew when all is done, without an event of their own. */
   readonly restated: readonly StoredResource[];
+  /** Resources on lost hosts, which leave the state without an event. */
+  readonly abandoned: readonly StoredResource[];
 }
 
 async function readView(store: Store, databaseId: string): Promise<View> {
@@ -80,14 +83,15 @@ const LEADER_POLL_MS = 200;
 
 /**
  * Host id of the node's primary as Patroni says: its members are named after their hosts. Between two leaders
- * it waits for the next. Null where none came.
+ * it waits for the next, and so it does for one of a lost host. Null where none came.
  */
-async function leaderOf(store: Store, scope: string): Promise<string | null> {
+async function leaderOf(store: Store, scope: string, lostHosts: ReadonlySet<string>): Promise<string | null> {
   const [database = '', node = ''] = scope.split('.');
   const end = performance.now() + LEADER_PATIENCE_MS;
   for (;;) {
     const leader = (await store.patroni.get(database, node))?.leader ?? null;
-    if (leader !== null || performance.now() > end) return leader;
+    if (leader !== null && !lostHosts.has(leader)) return leader;
+    if (performance.now() > end) return null;
     await delay(LEADER_POLL_MS);
   }
 }
@@ -101,20 +105,76 @@ async function plan(tools: OperationTools, request: OperationRequest): Promise<P
   const state = new Map<ResourceKey, StoredResource>(
     stored.map((resource) => [resourceKey(resource), resource]),
   );
+  const { lostHosts = new Set<string>(), force = false } = intention;
   const around = {
     hosts: view.hosts,
     secrets: new Map([...view.secrets, ...intention.secrets]),
     state,
-    primaryOf: (scope: string) => leaderOf(store, scope),
+    primaryOf: (scope: string) => leaderOf(store, scope, lostHosts),
   };
   if (state.size > 0) report({ kind: 'stage', name: 'refresh', entity: request.databaseId });
-  const refreshed = applyRefresh(stored, await refreshResources(transport, around));
+  const refreshed = applyRefresh(stored, await refreshResources(transport, around, lostHosts));
   for (const resource of refreshed.state) state.set(resourceKey(resource), resource);
-  const { plans, restated } = planOperation({ current: refreshed.state, desired: intention.desired });
+  const { plans, restated, abandoned } = planOperation({
+    current: refreshed.state,
+    desired: intention.desired,
+    lostHosts,
+    force,
+  });
   assertReachable(plans, refreshed.unreachableHosts);
+  assertPrimaries(plans, intention.desired.at(-1) ?? []);
   if (plans.length > 0) report({ kind: 'stage', name: 'check', entity: request.databaseId });
   await checkCreates(transport, around, plans);
-  return { view, intention, plans, around, restated };
+  return { view, intention, plans, around, restated, abandoned };
+}
+
+/**
+ * Refuses what would have to be done inside a Postgres none of whose instances is to run.
+ *
+ * @throws PgctlError `usage`
+ */
+function assertPrimaries(plans: readonly Plan[], desired: readonly Resource[]): void {
+  const stopped = desired.filter(
+    ({ type, attributes }) => type === 'node' && (attributes['members'] as readonly string[]).length === 0,
+  );
+  for (const node of stopped) {
+    const event = plans
+      .flat(2)
+      .find(
+        (e) =>
+          e.resource.executor.kind === 'primary' &&
+          e.resource.contained_in === resourceKey(node) &&
+          !isInert(e),
+      );
+    if (event === undefined) continue;
+    throw new PgctlError(
+      'usage',
+      `${resourceKey(event.resource)} cannot be changed while every instance of ${node.id} is stopped`,
+      { hint: `Start one first: \`pgctl instance start <instance>\`; \`pgctl instance list\` names them.` },
+    );
+  }
+}
+
+/** Whether an operation has anything to do or to write down. */
+function changesAnything({ plans, intention, abandoned, view: { snapshot } }: Planned): boolean {
+  const before = snapshot.database?.value;
+  if (plans.length > 0 || abandoned.length > 0 || intention.secrets.size > 0) return true;
+  if (before?.state !== 'available' || intention.database.state === 'deleting') return true;
+  if (canonicalJson(before.spec) !== canonicalJson(intention.database.spec)) return true;
+  const records = new Map(snapshot.instances.map(({ value }) => [value.instance_id, value]));
+  return (
+    records.size !== intention.instances.length ||
+    intention.instances.some(({ instance_id, running, restart_requested, port, patroni_port }) => {
+      const record = records.get(instance_id);
+      return (
+        record?.running !== running ||
+        record.restart_requested !== restart_requested ||
+        record.port !== port ||
+        record.patroni_port !== patroni_port ||
+        !['available', 'stopped'].includes(record.state)
+      );
+    })
+  );
 }
 
 /** What an operation would do; touches nothing and takes no lock. */
@@ -160,9 +220,7 @@ export async function operate(tools: OperationTools, request: OperationRequest):
   try {
     const planned = await plan(tools, request);
     const { intention, plans } = planned;
-    const deleting = intention.database.state === 'deleting';
-    const before = planned.view.snapshot.database?.value;
-    if (plans.length === 0 && before?.state === 'available' && !deleting) return { kind: 'unchanged' };
+    if (!changesAnything(planned)) return { kind: 'unchanged' };
 
     report({ kind: 'stage', name: 'mark', entity: request.databaseId });
     const journal = await OperationJournal.mark({
@@ -186,6 +244,7 @@ export async function operate(tools: OperationTools, request: OperationRequest):
       snapshot: planned.view.snapshot,
       intention,
       plans,
+      abandoned: planned.abandoned,
       now: tools.now,
     });
     const since = performance.now();
@@ -198,6 +257,7 @@ export async function operate(tools: OperationTools, request: OperationRequest):
     });
     let outcome: RunOutcome;
     try {
+      await journal.depose(intention.lostHosts ?? new Set());
       outcome = await runPlans(
         {
           transport: tools.transport,
@@ -208,7 +268,7 @@ export async function operate(tools: OperationTools, request: OperationRequest):
           limitMs: tools.limitMs,
           stop: interruption.stop,
           kill: interruption.kill,
-          dropPatroniKeys: (scope) => journal.dropPatroniKeys(scope),
+          dropPatroniKeys: (step) => journal.dropPatroniKeys(step),
         },
         plans,
       );

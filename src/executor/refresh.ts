@@ -79,11 +79,12 @@ async function inspectHost<T>(
 export async function refreshResources(
   transport: Transport,
   around: Surroundings,
+  lostHosts: ReadonlySet<string>,
 ): Promise<Map<ResourceKey, RefreshResult>> {
   const found = await inspectResources({
     transport,
     around,
-    resources: planRefresh([...around.state.values()]).flat(),
+    resources: planRefresh([...around.state.values()], { lostHosts }).flat(),
     inspect: (resource) =>
       typeOf(resource).refresh(resource, contextAt({ kind: 'controller' }, resource, around)),
   });

@@ -5,10 +5,10 @@ import type { EventOutcome, Phase, Plan, PlanEvent } from '../plan/plan.ts';
 import { resourceKey, type ResourceKey, type StoredResource } from '../plan/resource.ts';
 import { typeOf } from '../resources/registry.ts';
 import type { InstanceObservation } from '../resources/type.ts';
-import type { HostStep, StepOutput } from '../steps/step.ts';
+import type { DropKeysStep, HostStep, StepOutput } from '../steps/step.ts';
 import type { Transport } from '../transport/transport.ts';
 import type { EventIdentity, Reporter } from '../ui/events.ts';
-import { contextAt, placeOf, stepsOf, type Surroundings } from './lifecycle.ts';
+import { actionOf, contextAt, isInert, placeOf, stepsOf, type Surroundings } from './lifecycle.ts';
 import { type OperationFence, runOnHost } from './on-host.ts';
 
 /** An event with its place in the operation: plan and phase count from 1. */
@@ -51,8 +51,8 @@ export interface PlansRun {
   readonly stop: AbortSignal;
   /** Ends what runs. */
   readonly kill: AbortSignal;
-  /** Removes Patroni's keys of a scope. */
-  dropPatroniKeys(scope: string): Promise<void>;
+  /** Removes Patroni's keys of a scope, or of one member of it. */
+  dropPatroniKeys(step: DropKeysStep): Promise<void>;
 }
 
 /** How a run of all plans came out. */
@@ -151,13 +151,14 @@ async function runEvent(run: PlansRun, placed: PlacedEvent): Promise<EndedEvent>
 
 async function carryOut(run: PlansRun, placed: PlacedEvent): Promise<Carried> {
   const { event } = placed;
-  if (event.reason === 'container_deleted') return { outcome: { kind: 'ok' }, hostId: null, outputs: [] };
+  if (event.reason === 'container_deleted' || isInert(event))
+    return { outcome: { kind: 'ok' }, hostId: null, outputs: [] };
   const place = await placeOf(event.resource, run.around);
   const hostId = place.kind === 'host' ? place.host.host_id : null;
   run.report({ kind: 'event_started', ...identityOf(placed, hostId) });
   const steps = stepsOf(event, contextAt(place, event.resource, run.around));
   for (const step of steps) {
-    if (step.kind === 'drop_keys') await run.dropPatroniKeys(step.scope);
+    if (step.kind === 'drop_keys') await run.dropPatroniKeys(step);
   }
   const hostSteps = steps.filter((step): step is HostStep => step.kind !== 'drop_keys');
   if (place.kind === 'controller' || hostSteps.length === 0)
@@ -189,7 +190,7 @@ export function identityOf({ plan, phase, event }: PlacedEvent, hostId: string |
   return {
     id: `${plan}.${phase}.${resourceKey(event.resource)}`,
     type: event.type,
-    action: typeOf(event.resource).verbs[event.type],
+    action: actionOf(event),
     resource: { type: event.resource.type, id: event.resource.id },
     hostId: hostId ?? (event.resource.executor.kind === 'host' ? event.resource.executor.host : null),
   };

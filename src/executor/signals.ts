@@ -50,3 +50,27 @@ export function listenForSignals(say: (message: string) => void): Interruption {
     },
   };
 }
+
+/** Ends what only reads when pgctl is told to end. */
+export interface Ending {
+  /** Fires at the first SIGINT, SIGTERM or SIGHUP; its reason is a PgctlError that says which. */
+  readonly signal: AbortSignal;
+  /** Gives the signals back to whoever had them. */
+  dispose(): void;
+}
+
+/** Listens for the first signal only: a second one ends pgctl at once, and its host notices. */
+export function endBySignal(): Ending {
+  const end = new AbortController();
+  const listeners = Object.entries(SIGNALS).map(([signal, code]) => {
+    const listener = (): void => end.abort(new PgctlError(code, `stopped by ${signal}`));
+    process.once(signal, listener);
+    return { signal, listener };
+  });
+  return {
+    signal: end.signal,
+    dispose() {
+      for (const { signal, listener } of listeners) process.off(signal, listener);
+    },
+  };
+}

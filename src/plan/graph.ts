@@ -104,7 +104,7 @@ function edgesOf(items: readonly Keyed<Resource>[], options: LayerOptions): Edge
     needing.push(to);
   };
   items.forEach(({ key, resource }, index) => {
-    for (const dependency of resource.dependencies) {
+    for (const dependency of prerequisites(resource)) {
       const target = indexes.get(dependency);
       if (target === index) problems.push(`${key} depends on itself`);
       else if (target !== undefined) addEdge(target, index);
@@ -118,6 +118,11 @@ function edgesOf(items: readonly Keyed<Resource>[], options: LayerOptions): Edge
   });
   if (problems.length > 0) throw unplannable(problems.sort());
   return { resources: items.length, vertices, needed, needing };
+}
+
+/** All that a resource is ordered after by name. */
+export function prerequisites({ dependencies, after }: Resource): readonly ResourceKey[] {
+  return after === undefined || after.length === 0 ? dependencies : [...dependencies, ...after];
 }
 
 function unplannable(problems: readonly string[]): PgctlError {

@@ -1,4 +1,4 @@
-import { byKey, keyed, layersOf } from './graph.ts';
+import { byKey, keyed, layersOf, prerequisites } from './graph.ts';
 import { type Resource, type ResourceKey, type StoredResource, resourceKey } from './resource.ts';
 
 /** A state divided by whether anybody is left to act on a resource. */
@@ -86,7 +86,9 @@ function hostsOf(
       continue;
     }
     if (executor.kind === 'primary' && executor.node !== node) continue;
-    for (const key of container === null ? resource.dependencies : [...resource.dependencies, container]) {
+    for (const key of container === null
+      ? prerequisites(resource)
+      : [...prerequisites(resource), container]) {
       const next = state.get(key);
       if (next === undefined || seen.has(next)) continue;
       seen.add(next);

@@ -21,6 +21,11 @@ export interface Resource {
   readonly attributes: JsonObject;
   /** Resources that must be there before this one, and leave after it. */
   readonly dependencies: readonly ResourceKey[];
+  /**
+   * Resources that must be there before this one, and leave after it, but whose change is no change of this
+   * one: a role is made once its node is there, and need not be made again when an instance restarts.
+   */
+  readonly after?: readonly ResourceKey[];
   /** An edge from every resource of these types. */
   readonly type_dependencies: readonly string[];
   /** JSON pointers into `attributes` whose differences do not count. */

@@ -10,11 +10,14 @@ export function restate(stored: StoredResource, desired: Resource): StoredResour
     stored.version === desired.version &&
     stored.contained_in === desired.contained_in &&
     equal(stored.dependencies, desired.dependencies) &&
+    equal(stored.after ?? [], desired.after ?? []) &&
     equal(stored.type_dependencies, desired.type_dependencies) &&
     equal(stored.diff_ignore, desired.diff_ignore);
   if (same) return stored;
-  const { dependencies, type_dependencies, diff_ignore, version, contained_in } = desired;
-  return { ...stored, dependencies, type_dependencies, diff_ignore, version, contained_in };
+  const { dependencies, after, type_dependencies, diff_ignore, version, contained_in } = desired;
+  const { after: _, ...rest } = stored;
+  const order = { dependencies, ...(after === undefined ? {} : { after }), type_dependencies };
+  return { ...rest, ...order, diff_ignore, version, contained_in };
 }
 
 function equal(a: readonly string[], b: readonly string[]): boolean {

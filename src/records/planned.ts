@@ -14,10 +14,12 @@ export type InstanceDraft = Omit<InstanceRecord, 'state' | 'error' | 'created_at
  * resources write nothing.
  *
  * @param instanceType the resource type whose ids are instance ids
+ * @param abandoned instances on lost hosts, which leave without an event
  */
 export function plannedInstanceStates(
   plans: readonly Plan[],
   instanceType: string,
+  abandoned: readonly string[] = [],
 ): ReadonlyMap<string, PlannedState> {
   const strongest = new Map<string, (typeof PLANNED_STATE)[keyof typeof PLANNED_STATE]>();
   for (const event of plans.flat(2)) {
@@ -26,6 +28,8 @@ export function plannedInstanceStates(
     const before = strongest.get(event.resource.id);
     if (before === undefined || planned.rank > before.rank) strongest.set(event.resource.id, planned);
   }
+  // Nothing runs for an instance on a lost host, but its record is on its way out like that of one that is deleted.
+  for (const id of abandoned) strongest.set(id, PLANNED_STATE.delete);
   return new Map([...strongest].map(([id, planned]) => [id, planned.state]));
 }
 

@@ -94,13 +94,19 @@ if [ "$free" -lt $3 ]; then
 fi
 `;
 
-const step = (name: string, script: string, a: DirectoryAttributes, ...more: string[]): ScriptStep => ({
+/** What says which directory it is and whose. */
+type StampedDirectory = Omit<DirectoryAttributes, 'owner'>;
+
+const step = (name: string, script: string, a: StampedDirectory, ...more: string[]): ScriptStep => ({
   kind: 'script',
   name: `${name} ${a.path}`,
   script,
   args: [a.path, stampOf(a), ...more],
   account: 'admin',
 });
+
+/** Removes an instance's directory with its data; one without its stamp is left alone. */
+export const removeDirectoryStep = (a: StampedDirectory): ScriptStep => step('remove', DELETE, a);
 
 const FOUND: Readonly<Record<string, Found['kind']>> = { absent: 'not_found', ours: 'found' };
 
@@ -129,7 +135,7 @@ export const directoryType: ResourceType = {
     const a = attributesOf<DirectoryAttributes>(resource);
     return [step('make', CREATE, a, a.owner)];
   },
-  delete: (resource) => [step('remove', DELETE, attributesOf<DirectoryAttributes>(resource))],
+  delete: (resource) => [removeDirectoryStep(attributesOf<DirectoryAttributes>(resource))],
   check: (resource) => ({
     steps: [step('check', CHECK, attributesOf<DirectoryAttributes>(resource), String(MIN_FREE_BYTES))],
     read: ([output]): CheckFinding[] => linesOf(output?.stdout).map((message) => ({ message })),

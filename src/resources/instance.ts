@@ -1,12 +1,17 @@
+import type { PlanEvent } from '../plan/plan.ts';
 import type { Resource, ResourceKey } from '../plan/resource.ts';
+import { DYNAMIC_PARAMETERS } from '../spec/parameters.ts';
 import type { ScriptStep, SqlConnection, Step, WaitStep } from '../steps/step.ts';
-import { FIND_PATRONI, START_PROCESS } from './process.ts';
+import { patroniClientStep, type PatroniClientTarget } from './patroni-client.ts';
+import { STOP_POSTMASTER } from './postmaster.ts';
+import { FIND_PATRONI, START_PROCESS, STOP_PROCESS } from './process.ts';
 import {
   attributesOf,
   buildResource,
   type CheckFinding,
   type Found,
   type InstanceObservation,
+  type LifecycleContext,
   type ResourceType,
 } from './type.ts';
 import { linesOf } from './directory.ts';
@@ -26,7 +31,23 @@ export interface InstanceAttributes {
   readonly postgres_version: string;
   readonly running: boolean;
   readonly restart_requested: string | null;
+  /** Its host's id, which is the member's name in Patroni. */
+  readonly member: string;
+  /** `address:port` of Patroni's REST interface. */
+  readonly rest: string;
+  readonly settings: InstanceSettings;
 }
+
+/** What the running server is to be brought in line with. */
+export interface InstanceSettings {
+  /** Every parameter with its value, as it stands in postgresql.conf. */
+  readonly parameters: Readonly<Record<string, string>>;
+  readonly pg_hba: readonly string[];
+  readonly pg_ident: readonly string[];
+}
+
+/** Parameters whose running value is text of its own, with a unit that the server chooses. */
+const INEXACT = new Set(['wal_keep_size']);
 
 /** How long nothing may change while an instance comes up, in seconds, before that counts as a failure. */
 const STALL_SECONDS = 90;
@@ -34,6 +55,8 @@ const STALL_SECONDS = 90;
 // A unit whose guard says no "starts" with status 0, so what counts is what it is afterwards.
 const START_UNIT = `
 unit=$1
+if [ "$(systemctl is-active "$unit" || :)" = active ]; then systemctl reload "$unit" || :; fi
+systemctl --quiet enable "$unit" 2>/dev/null
 systemctl start "$unit" || :
 state=$(systemctl is-active "$unit" || :)
 case $state in active|activating|reloading) ;; *)
@@ -41,6 +64,13 @@ case $state in active|activating|reloading) ;; *)
   journalctl --quiet --no-pager --output=cat --lines=20 --unit="$unit" >&2 || :
   exit 1 ;;
 esac
+`;
+
+const STOP_UNIT = `
+unit=$1 dir=$2
+systemctl stop "$unit"
+systemctl --quiet disable "$unit" 2>/dev/null
+${STOP_POSTMASTER}
 `;
 
 // Ready is: a primary that accepts connections, or a replica that streams. What it prints until then is what
@@ -137,9 +167,96 @@ function ready(a: InstanceAttributes): WaitStep {
   };
 }
 
+/** Stops it for good: it does not start again when its host boots. */
+function stop(a: InstanceAttributes): ScriptStep {
+  return a.manager === 'systemd'
+    ? {
+        kind: 'script',
+        name: `stop ${unitName(a.instance_id)}`,
+        script: STOP_UNIT,
+        args: [unitName(a.instance_id), a.dir],
+        account: 'admin',
+      }
+    : {
+        kind: 'script',
+        name: `stop Patroni of ${a.instance_id}`,
+        script: `dir=$1\n${STOP_PROCESS}`,
+        args: [a.dir],
+        account: 'postgres',
+      };
+}
+
+/** Where an instance's Patroni and Postgres are. */
+export function clientTarget(resource: Resource): PatroniClientTarget {
+  const a = attributesOf<InstanceAttributes>(resource);
+  const { python, dir, bin_dir, socket_dir, member, rest } = a;
+  return { python, dir, unit: unitName(a.instance_id), bin_dir, socket_dir, member, rest };
+}
+
+/** Gives the primary's role to one of these members, or to whichever is best, where the instance has it. */
+export function handOver(resource: Resource, to: readonly string[] | null, context: LifecycleContext): Step {
+  return patroniClientStep({
+    name: `hand over from ${resource.id}`,
+    command: 'hand_over',
+    target: clientTarget(resource),
+    password: context.secret('restapi'),
+    input: { to },
+  });
+}
+
+/** Brings a running instance in line with its files; restarts it where a value needs it, or it was asked for. */
+function settle(resource: Resource, previous: Resource, context: LifecycleContext): Step {
+  const a = attributesOf<InstanceAttributes>(resource);
+  const before = attributesOf<InstanceAttributes>(previous);
+  const { parameters, pg_hba, pg_ident } = a.settings;
+  const dynamic = Object.entries(parameters).filter(
+    ([name]) => Object.hasOwn(DYNAMIC_PARAMETERS, name) && !INEXACT.has(name),
+  );
+  return patroniClientStep({
+    name: `bring ${a.instance_id} in line with its settings`,
+    command: 'settle',
+    target: clientTarget(resource),
+    password: context.secret('restapi'),
+    input: {
+      parameters,
+      dropped: Object.keys(before.settings.parameters).filter((name) => !Object.hasOwn(parameters, name)),
+      exact: Object.fromEntries(dynamic),
+      pg_hba,
+      pg_ident,
+      port: a.port,
+      restart: before.running && a.restart_requested !== before.restart_requested,
+    },
+  });
+}
+
 function bringUp(resource: Resource): Step[] {
   const a = attributesOf<InstanceAttributes>(resource);
   return a.running ? [start(a), ready(a)] : [];
+}
+
+function reconfigure(resource: Resource, previous: Resource, context: LifecycleContext): Step[] {
+  const a = attributesOf<InstanceAttributes>(resource);
+  const before = attributesOf<InstanceAttributes>(previous);
+  if (!a.running) return [...(before.running ? [handOver(previous, null, context)] : []), stop(a)];
+  // Patroni listens anew only when it starts anew.
+  const moved = before.running && before.rest !== a.rest;
+  return [
+    ...(moved ? [handOver(previous, null, context), stop(before)] : []),
+    start(a),
+    // The port may still be the earlier one: that it serves is for settling to see.
+    settle(resource, previous, context),
+    ready(a),
+  ];
+}
+
+/** What an update is, by what differs; null where it is a matter of settings. */
+function actionOf({ type, resource, previous }: PlanEvent): string | null {
+  if (type !== 'update' || previous === null) return null;
+  const [a, before] = [resource, previous].map((each) => attributesOf<InstanceAttributes>(each));
+  if (a === undefined || before === undefined) return null;
+  if (!a.running) return 'stop';
+  if (!before.running) return 'start';
+  return a.restart_requested === before.restart_requested ? null : 'restart';
 }
 
 /**
@@ -161,7 +278,9 @@ export const instanceType: ResourceType = {
     };
   },
   create: (resource) => bringUp(resource),
-  update: (resource) => bringUp(resource),
+  update: reconfigure,
+  action: actionOf,
+  inert: (type) => type === 'delete',
   // Empty on purpose. The unit's delete stops the server, the directory's removes the data, and the record of
   // the instance is removed by the operation when all of it has succeeded: that is what lets a recovery drop
   // the instances of a lost host without running anything there.
@@ -181,9 +300,9 @@ export const instanceType: ResourceType = {
       read: ([output]): CheckFinding[] => linesOf(output?.stdout).map((message) => ({ message })),
     };
   },
-  observe(outputs): InstanceObservation {
-    const words = outputs.at(-1)?.stdout.trim().split(' ') ?? [];
-    return { serverVersion: words[1] ?? '' };
+  observe(outputs): InstanceObservation | null {
+    const [, version] = /^(?:primary|replica) (\S+)$/.exec(outputs.at(-1)?.stdout.trim() ?? '') ?? [];
+    return version === undefined ? null : { serverVersion: version };
   },
 };
 

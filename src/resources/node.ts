@@ -1,19 +1,29 @@
 import type { Resource, ResourceKey } from '../plan/resource.ts';
 import { quoteLiteral } from '../steps/quote.ts';
 import type { Step } from '../steps/step.ts';
+import { handOver, type InstanceAttributes } from './instance.ts';
 import { attributesOf, buildResource, type LifecycleContext, type ResourceType } from './type.ts';
 
 export interface NodeAttributes {
   readonly scope: string;
-  /** Host ids of its members, which are their names in Patroni; the first was the initial primary. */
+  /**
+   * Host ids of its members that are to run, which are their names in Patroni; the first was the initial
+   * primary. None where all of them were stopped.
+   */
   readonly members: readonly string[];
 }
 
 const STREAM_TIMEOUT_SECONDS = 60;
 
-/** Waits on the primary until every other member streams from it. */
+/**
+ * Waits on the primary until every other member streams from it. A primary that is no member any more, because
+ * its instance is about to be removed, hands over to one that is.
+ */
 function allStream(resource: Resource, context: LifecycleContext): Step[] {
   const a = attributesOf<NodeAttributes>(resource);
+  const primary = context.instance();
+  if (!a.members.includes(attributesOf<InstanceAttributes>(primary).member))
+    return [handOver(primary, a.members, context)];
   const wanted = a.members.length - 1;
   if (wanted === 0) return [];
   const names = a.members.map(quoteLiteral).join(', ');
@@ -49,6 +59,7 @@ export const nodeType: ResourceType = {
   refresh: () => null,
   create: allStream,
   update: (resource, _previous, context) => allStream(resource, context),
+  inert: (type, resource) => type === 'delete' || attributesOf<NodeAttributes>(resource).members.length === 0,
   // What it is made of are resources of their own.
   delete: () => [],
 };

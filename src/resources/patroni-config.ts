@@ -3,6 +3,7 @@ import type { JsonObject } from '../json.ts';
 import type { Resource, ResourceKey } from '../plan/resource.ts';
 import { Secret } from '../secret.ts';
 import type { FileStep, Step } from '../steps/step.ts';
+import { REST_USER } from './patroni-client.ts';
 import { POST_BOOTSTRAP, PREPARE, REPLICA } from './host-scripts.ts';
 import { attributesOf, buildResource, type Found, type LifecycleContext, type ResourceType } from './type.ts';
 
@@ -12,7 +13,6 @@ export type SystemSecret = (typeof SYSTEM_SECRETS)[number];
 
 export const SUPERUSER = 'postgres';
 export const REPLICATION_USER = 'replicator';
-const REST_USER = 'pgctl';
 
 export interface PatroniConfigAttributes {
   readonly instance_id: string;
@@ -101,6 +101,7 @@ export const patroniConfigType: ResourceType = {
   update: (resource, _previous, context): Step[] =>
     files(attributesOf<PatroniConfigAttributes>(resource), context),
   // The directory it stands in goes next, with everything in it.
+  inert: (type) => type === 'delete',
   delete: () => [],
 };
 

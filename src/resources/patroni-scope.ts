@@ -18,6 +18,7 @@ export const patroniScopeType: ResourceType = {
   refresh: () => null,
   create: (resource) => [{ kind: 'drop_keys', scope: attributesOf<PatroniScopeAttributes>(resource).scope }],
   // A running cluster's keys are its own: an update must never touch them.
+  inert: (type) => type === 'update',
   update: () => [],
   delete: (resource) => [{ kind: 'drop_keys', scope: attributesOf<PatroniScopeAttributes>(resource).scope }],
 };

@@ -51,13 +51,13 @@ export const postgresDatabaseType: ResourceType = {
 export function postgresDatabase(
   scope: string,
   attributes: PostgresDatabaseAttributes,
-  dependencies: readonly ResourceKey[],
+  after: readonly ResourceKey[],
 ): Resource {
   return buildResource(postgresDatabaseType, {
     id: `${scope}.${attributes.name}`,
     executor: { kind: 'primary', node: scope },
     attributes,
-    dependencies,
+    after,
     contained_in: `node/${scope}`,
   });
 }

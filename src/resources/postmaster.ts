@@ -1,15 +1,20 @@
 /**
- * Ends the postmaster that `$dir/data/postmaster.pid` names and checks that it is gone. Patroni normally has
- * stopped it; after a crash of Patroni, or in a paused cluster, it outlives it. The pid is believed only where
- * that process runs in this data directory: pids are used again.
+ * Finds the postmaster that `$dir/data/postmaster.pid` names. Sets `$pid`, which is believed only where that
+ * process runs in this data directory: pids are used again.
  */
-export const STOP_POSTMASTER = `
+export const FIND_POSTMASTER = `
 pgctl_postmaster() {
   pid=$(head -n 1 "$dir/data/postmaster.pid" 2>/dev/null) || return 1
   case $pid in ''|*[!0-9]*) return 1 ;; esac
   [ "$(readlink "/proc/$pid/cwd" 2>/dev/null)" = "$(readlink -f "$dir/data")" ]
 }
-for signal in INT QUIT; do
+`;
+
+/**
+ * Ends the postmaster and checks that it is gone. Patroni normally has stopped it; after a crash of Patroni, or
+ * in a paused cluster, it outlives it.
+ */
+export const STOP_POSTMASTER = `${FIND_POSTMASTER}for signal in INT QUIT; do
   pgctl_postmaster || break
   kill -s "$signal" "$pid"
   n=0; while [ $n -lt 300 ] && pgctl_postmaster; do sleep 0.1; n=$((n + 1)); done

@@ -40,7 +40,7 @@ fi
 `;
 
 /** Ends Patroni, which stops Postgres, and then whatever postmaster is left. */
-const STOP_PROCESS = `
+export const STOP_PROCESS = `
 ${FIND_PATRONI}
 if pgctl_patroni; then
   kill -s TERM "$pid"
@@ -109,13 +109,13 @@ export const processType: ResourceType = {
 export function process(
   host: string,
   attributes: ProcessAttributes,
-  dependencies: readonly ResourceKey[],
+  after: readonly ResourceKey[],
 ): Resource {
   return buildResource(processType, {
     id: attributes.instance_id,
     executor: { kind: 'host', host },
     attributes,
-    dependencies,
+    after,
   });
 }
 

@@ -1,7 +1,9 @@
 import { PgctlError } from '../errors.ts';
 import type { MigrationTable } from '../plan/migrate.ts';
+import { clusterConfigType } from './cluster-config.ts';
 import { directoryType } from './directory.ts';
 import { instanceType } from './instance.ts';
+import { memberType } from './member.ts';
 import { nodeType } from './node.ts';
 import { patroniConfigType } from './patroni-config.ts';
 import { patroniScopeType } from './patroni-scope.ts';
@@ -15,12 +17,14 @@ import { unitType } from './unit.ts';
 const TYPES: ReadonlyMap<string, ResourceType> = new Map(
   [
     patroniScopeType,
+    memberType,
     directoryType,
     patroniConfigType,
     unitType,
     processType,
     instanceType,
     nodeType,
+    clusterConfigType,
     roleType,
     postgresDatabaseType,
   ].map((type) => [type.type, type]),

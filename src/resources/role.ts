@@ -6,6 +6,8 @@ import { attributesOf, buildResource, type LifecycleContext, type ResourceType }
 
 export interface RoleAttributes {
   readonly name: string;
+  /** Where what it owns is, when it is dropped: the spec's database. */
+  readonly database: string;
   /** Such as `LOGIN`, `CREATEDB`, `CONNECTION LIMIT 5`; checked against a list by the spec. */
   readonly options: readonly string[];
   readonly member_of: readonly string[];
@@ -54,6 +56,24 @@ function converge(resource: Resource, previous: Resource | null, context: Lifecy
   return [{ kind: 'sql', name: `set up role ${a.name}`, connection: context.server(), sql }];
 }
 
+/**
+ * A role that owns something cannot be dropped; what it owns in the spec's database goes to that database's
+ * owner, never away. With nothing left of its own, `drop owned` only takes back its privileges.
+ */
+function dropRole({ name, database }: RoleAttributes): string {
+  const [role, there] = [quoteLiteral(name), quoteLiteral(database)];
+  return `select exists (select from pg_database where datname = ${there})
+   and exists (select from pg_roles where rolname = ${role}) as owns \\gset
+\\if :owns
+\\connect ${quoteIdentifier(database)}
+select format('reassign owned by %I to %I', ${role}, pg_get_userbyid(datdba))
+  from pg_database where datname = current_database() \\gexec
+drop owned by ${quoteIdentifier(name)};
+\\endif
+drop role if exists ${quoteIdentifier(name)};
+`;
+}
+
 /** A role in Postgres. The server only ever sees the verifier of its password. */
 export const roleType: ResourceType = {
   type: 'role',
@@ -69,22 +89,18 @@ export const roleType: ResourceType = {
         kind: 'sql',
         name: `drop role ${a.name}`,
         connection: context.server(),
-        sql: `drop role if exists ${quoteIdentifier(a.name)};\n`,
+        sql: dropRole(a),
       },
     ];
   },
 };
 
-export function role(
-  scope: string,
-  attributes: RoleAttributes,
-  dependencies: readonly ResourceKey[],
-): Resource {
+export function role(scope: string, attributes: RoleAttributes, after: readonly ResourceKey[]): Resource {
   return buildResource(roleType, {
     id: `${scope}.${attributes.name}`,
     executor: { kind: 'primary', node: scope },
     attributes,
-    dependencies,
+    after,
     contained_in: `node/${scope}`,
   });
 }

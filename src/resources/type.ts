@@ -1,4 +1,5 @@
 import type { JsonObject } from '../json.ts';
+import type { EventType, PlanEvent } from '../plan/plan.ts';
 import type { Executor, Resource, ResourceKey } from '../plan/resource.ts';
 import type { Secret } from '../secret.ts';
 import type { SqlConnection, Step, StepOutput } from '../steps/step.ts';
@@ -20,6 +21,8 @@ export interface LifecycleContext {
   secret(name: string): Secret;
   /** Postgres on the host that the steps will run on, for resources that live inside Postgres; throws for others. */
   server(): SqlConnection;
+  /** The instance on that host, for the same resources. */
+  instance(): Resource;
 }
 
 /** Something that stands in the way on a host, found before anything is marked. */
@@ -38,6 +41,13 @@ export interface ResourceType {
   readonly version: number;
   /** What it does, as a verb for each event: `start` / `reload` / `stop`. */
   readonly verbs: { readonly create: string; readonly update: string; readonly delete: string };
+  /** What an event does, where the verb of its type says too little: `restart` of an update. */
+  action?(event: PlanEvent): string | null;
+  /**
+   * Whether an event does nothing anywhere: it needs no host, nor a primary to be there. Its steps are not
+   * asked for.
+   */
+  inert?(type: EventType, resource: Resource): boolean;
   /** Looks whether it is there. Only reads. Null: it is there as long as its record is. */
   refresh(resource: Resource, context: LifecycleContext): Inspection<Found> | null;
   create(resource: Resource, context: LifecycleContext): readonly Step[];
@@ -46,7 +56,7 @@ export interface ResourceType {
   /** What must hold on the host before a create is marked. Only reads. */
   check?(resource: Resource, context: LifecycleContext): Inspection<readonly CheckFinding[]>;
   /** For the type that stands for an instance: what its create or update saw. */
-  observe?(outputs: readonly StepOutput[]): InstanceObservation;
+  observe?(outputs: readonly StepOutput[]): InstanceObservation | null;
 }
 
 /** Steps that only read, with the pure reader of what they print. */
@@ -68,6 +78,7 @@ export function buildResource(
     readonly executor: Executor;
     readonly attributes: object;
     readonly dependencies?: readonly ResourceKey[];
+    readonly after?: readonly ResourceKey[];
     readonly contained_in?: ResourceKey;
   },
 ): Resource {
@@ -77,6 +88,7 @@ export function buildResource(
     executor: given.executor,
     attributes: given.attributes as JsonObject,
     dependencies: given.dependencies ?? [],
+    after: given.after ?? [],
     type_dependencies: [],
     diff_ignore: [],
     version: type.version,

@@ -16,11 +16,15 @@ export interface UnitAttributes {
   readonly config_file: string;
 }
 
+/** What says which unit it is and whose. */
+type StampedUnit = Pick<UnitAttributes, 'instance_id' | 'database_uid' | 'dir'>;
+
 export const unitName = (instanceId: string): string => `pgctl-${instanceId}.service`;
 const unitPath = (instanceId: string): string => `/etc/systemd/system/${unitName(instanceId)}`;
 
-/** The line that says whose a unit is; without it the file is left alone. */
-const stampLine = (a: UnitAttributes): string => `# pgctl: ${a.instance_id} ${a.database_uid}`;
+/** Begins the line that says whose a unit is; without it the file is left alone. */
+export const UNIT_STAMP = '# pgctl:';
+const stampLine = (a: StampedUnit): string => `${UNIT_STAMP} ${a.instance_id} ${a.database_uid}`;
 
 /**
  * KillMode=process, as Debian's own Patroni unit has it: a Patroni that crashes leaves Postgres serving and
@@ -68,7 +72,6 @@ ${CHECK_OURS}
 cat > "$unit.pgctl-new"
 mv -f -T "$unit.pgctl-new" "$unit"
 systemctl daemon-reload
-systemctl --quiet enable "$name" 2>/dev/null
 `;
 
 const REMOVE = `
@@ -95,7 +98,7 @@ if [ -e "$1" ] && ! grep -qxF -- "$2" "$1"; then echo "$1 is there already and i
 if [ ! -d /run/systemd/system ]; then echo "systemd is not running there"; fi
 `;
 
-const step = (name: string, script: string, a: UnitAttributes, stdin?: string): ScriptStep => ({
+const step = (name: string, script: string, a: StampedUnit, stdin?: string): ScriptStep => ({
   kind: 'script',
   name: `${name} ${unitName(a.instance_id)}`,
   script,
@@ -104,7 +107,13 @@ const step = (name: string, script: string, a: UnitAttributes, stdin?: string): 
   ...(stdin === undefined ? {} : { stdin }),
 });
 
-/** The systemd unit that runs Patroni. Making it does not start it: the instance does. Deleting it stops it. */
+/** Stops an instance and removes its unit; one without its stamp is left alone. */
+export const removeUnitStep = (a: StampedUnit): ScriptStep => step('stop and remove', REMOVE, a);
+
+/**
+ * The systemd unit that runs Patroni. Making it neither starts nor enables it: the instance does, where it is to
+ * run. Deleting it stops it.
+ */
 export const unitType: ResourceType = {
   type: 'unit',
   version: 1,
@@ -123,7 +132,7 @@ export const unitType: ResourceType = {
   },
   create: (resource) => install(resource),
   update: (resource) => install(resource),
-  delete: (resource) => [step('stop and remove', REMOVE, attributesOf<UnitAttributes>(resource))],
+  delete: (resource) => [removeUnitStep(attributesOf<UnitAttributes>(resource))],
   check: (resource) => ({
     steps: [step('check', CHECK, attributesOf<UnitAttributes>(resource))],
     read: ([output]): CheckFinding[] => linesOf(output?.stdout).map((message) => ({ message })),
@@ -135,15 +144,11 @@ function install(resource: Resource): ScriptStep[] {
   return [step('install', INSTALL, a, unitFile(a))];
 }
 
-export function unit(
-  host: string,
-  attributes: UnitAttributes,
-  dependencies: readonly ResourceKey[],
-): Resource {
+export function unit(host: string, attributes: UnitAttributes, after: readonly ResourceKey[]): Resource {
   return buildResource(unitType, {
     id: attributes.instance_id,
     executor: { kind: 'host', host },
     attributes,
-    dependencies,
+    after,
   });
 }

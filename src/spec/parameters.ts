@@ -92,16 +92,47 @@ export type ValueRule =
  * they are refused here. Source: Patroni's documentation, "PostgreSQL parameters controlled by Patroni".
  */
 export const DYNAMIC_PARAMETERS = {
-  max_connections: { kind: 'integer', min: 25 },
-  max_locks_per_transaction: { kind: 'integer', min: 32 },
-  max_worker_processes: { kind: 'integer', min: 2 },
-  max_prepared_transactions: { kind: 'integer', min: 0 },
-  wal_level: { kind: 'word', words: ['replica', 'logical'] },
-  track_commit_timestamp: { kind: 'boolean' },
-  max_wal_senders: { kind: 'integer', min: 3 },
-  max_replication_slots: { kind: 'integer', min: 4 },
-  wal_keep_size: { kind: 'megabytes', min: 16 },
-} as const satisfies Record<string, ValueRule>;
+  max_connections: { kind: 'integer', min: 25, default: '100' },
+  max_locks_per_transaction: { kind: 'integer', min: 32, default: '64' },
+  max_worker_processes: { kind: 'integer', min: 2, default: '8' },
+  max_prepared_transactions: { kind: 'integer', min: 0, default: '0' },
+  wal_level: { kind: 'word', words: ['replica', 'logical'], default: 'replica' },
+  track_commit_timestamp: { kind: 'boolean', default: 'off' },
+  max_wal_senders: { kind: 'integer', min: 3, default: '10' },
+  max_replication_slots: { kind: 'integer', min: 4, default: '10' },
+  wal_keep_size: { kind: 'megabytes', min: 16, default: '128MB' },
+} as const satisfies Record<string, ValueRule & { readonly default: string }>;
+
+/**
+ * Those of them that a replica must not have lower than its primary: Postgres does not start it otherwise. So
+ * they are raised on replicas first and lowered on the primary first. Source: Postgres's documentation, "Hot
+ * Standby", "Administrator's Overview".
+ */
+export const STANDBY_PARAMETERS = [
+  'max_connections',
+  'max_locks_per_transaction',
+  'max_worker_processes',
+  'max_prepared_transactions',
+  'max_wal_senders',
+] as const satisfies readonly (keyof typeof DYNAMIC_PARAMETERS)[];
+
+/** All dynamic parameters: as given, or Patroni's own default, so that one that is taken out goes back to it. */
+export function dynamicParameters(
+  given: Readonly<Record<string, string>>,
+): Readonly<Record<DynamicParameter, string>> {
+  const names = Object.keys(DYNAMIC_PARAMETERS) as DynamicParameter[];
+  return Object.fromEntries(
+    names.map((name) => [name, exactText(name, given[name] ?? DYNAMIC_PARAMETERS[name].default)]),
+  ) as Record<DynamicParameter, string>;
+}
+
+/** The one form of a value in which Postgres shows it. */
+function exactText(name: DynamicParameter, text: string): string {
+  const { kind } = DYNAMIC_PARAMETERS[name];
+  if (kind === 'integer') return String(Number(text));
+  if (kind === 'boolean') return /^(on|true|yes|1)$/i.test(text) ? 'on' : 'off';
+  return text;
+}
 
 export type DynamicParameter = keyof typeof DYNAMIC_PARAMETERS;
 

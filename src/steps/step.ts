@@ -61,10 +61,12 @@ export interface WaitStep {
   readonly stallSeconds: number;
 }
 
-/** Removes every key under a prefix in etcd; runs on pgctl's own machine. */
+/** Removes Patroni's keys of a cluster from etcd, or one member's only; runs on pgctl's own machine. */
 export interface DropKeysStep {
   readonly kind: 'drop_keys';
   readonly scope: string;
+  /** A host's id; absent for all keys of the cluster. */
+  readonly member?: string;
 }
 
 export type Step = ScriptStep | FileStep | SqlStep | WaitStep | DropKeysStep;

@@ -64,7 +64,8 @@ export function corruptError(corrupt: readonly CorruptValue[]): PgctlError {
   );
 }
 
-function tryDecode<T>(codec: Codec<T>, found: KeyValue): Stored<T> | CorruptValue {
+/** The record, or why there is none. */
+export function tryDecode<T>(codec: Codec<T>, found: KeyValue): Stored<T> | CorruptValue {
   let json: unknown;
   try {
     json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(found.value));

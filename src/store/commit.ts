@@ -88,17 +88,20 @@ function whyNot(keys: Keys, writes: readonly Write[], result: TxnResult, offset:
     const put = found.find(({ write }) => write.kind === 'put');
     return { outcome: 'done', revision: put?.there?.modRevision ?? result.revision };
   }
-  const broken = found.find(({ write, there }) => !holds(write, there));
+  const broken =
+    found.find(({ write, there }) => !holds(write, there)) ??
+    found.find(({ write }) => write.kind === 'check_unchanged');
   return { outcome: 'refused', error: refusal(keys, broken?.write, broken?.there ?? null) };
 }
 
 function isDone(write: Write, there: KeyValue | null): boolean {
   if (write.kind === 'put') return there?.value.equals(Buffer.from(write.value, 'utf8')) === true;
-  return write.kind === 'check' ? true : there === null;
+  return write.kind === 'check' || write.kind === 'check_unchanged' ? true : there === null;
 }
 
 function holds(write: Write, there: KeyValue | null): boolean {
-  if (write.kind === 'check_empty') return there === null;
+  // Cannot be told from the one key that is read back; where all else holds, it is this that does not.
+  if (write.kind === 'check_unchanged') return true;
   if (write.kind === 'delete_prefix' || write.expect === 'any') return true;
   if (write.expect === 'absent') return there === null;
   if (write.expect === 'present') return there !== null;

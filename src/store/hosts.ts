@@ -5,6 +5,7 @@ import type { Codec, Listing, Stored } from './codec.ts';
 import { commitUnlocked } from './commit.ts';
 import type { Keys } from './keys.ts';
 import type { Kv } from './kv.ts';
+import { readOccupants, refuseOccupied, type Occupants } from './occupants.ts';
 import { Records } from './records.ts';
 import { putRecord, type Expect, type Write } from './write.ts';
 
@@ -86,16 +87,54 @@ export class Hosts {
   }
 
   /**
-   * Removes a host that nothing is on: one with a port reserved on it stays.
+   * Registers a host, and forgets that one of its name was removed while it was lost.
    *
-   * @throws PgctlError `stale` where its record changed, or an instance was placed on it, since it was read
+   * @param tombstone As it was read; null for none.
+   * @throws PgctlError `stale` where the host, or its tombstone, came or went in the meantime
+   */
+  async register(record: HostRecord, tombstone: { readonly modRevision: string } | null): Promise<void> {
+    await this.#prepare();
+    const key = this.#keys.tombstone(record.host_id);
+    await commitUnlocked(this.#kv, this.#keys, [
+      this.#records.write(record, 'absent'),
+      tombstone === null
+        ? { kind: 'check', key, expect: 'absent' }
+        : { kind: 'delete', key, expect: { modRevision: tombstone.modRevision } },
+    ]);
+  }
+
+  /** Looks whether a host may be removed. @throws PgctlError `host_in_use`, naming what is on it */
+  async requireEmpty(host: Stored<HostRecord>): Promise<Occupants> {
+    const occupants = await readOccupants(this.#kv, this.#keys, host.value);
+    refuseOccupied(host, occupants);
+    return occupants;
+  }
+
+  /**
+   * Removes the record of a host that nothing is on.
+   *
+   * @throws PgctlError `host_in_use`; `stale` where its record changed, or an instance was placed on it or on
+   * its machine, since it was read
    */
   async remove(host: Stored<HostRecord>): Promise<void> {
     await this.#prepare();
-    const id = host.value.host_id;
+    const { unchanged } = await this.requireEmpty(host);
+    await commitUnlocked(this.#kv, this.#keys, [this.#records.remove(host), unchanged]);
+  }
+
+  /**
+   * Removes the record of a host that is lost and that nothing is on any more, and remembers it: it must not
+   * come back unnoticed.
+   *
+   * @throws PgctlError as `remove`
+   */
+  async bury(host: Stored<HostRecord>, removedAt: Timestamp): Promise<void> {
+    await this.#prepare();
+    const { unchanged } = await this.requireEmpty(host);
     await commitUnlocked(this.#kv, this.#keys, [
       this.#records.remove(host),
-      { kind: 'check_empty', prefix: this.#keys.portsOf(id) },
+      unchanged,
+      this.tombstone(host.value.host_id, removedAt),
     ]);
   }
 
@@ -109,13 +148,9 @@ export class Hosts {
     return putRecord(this.#keys.tombstone(host), { host_id: host, removed_at: removedAt }, 'any');
   }
 
-  /** Forgets that a host was removed while lost: it is registered again. */
-  removeTombstone(host: string): Write {
-    return { kind: 'delete', key: this.#keys.tombstone(host), expect: 'any' };
-  }
-
-  async isTombstoned(host: string): Promise<boolean> {
-    return (await this.#kv.get(this.#keys.tombstone(host))) !== null;
+  /** What remembers that a host was removed while it was lost; null for none. */
+  async tombstoneOf(host: string): Promise<{ readonly modRevision: string } | null> {
+    return this.#kv.get(this.#keys.tombstone(host));
   }
 
   /** The record of a host that has to be there. @throws PgctlError `not_found` */

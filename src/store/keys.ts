@@ -88,8 +88,11 @@ export class Keys {
     return `${this.#v1}/guards/${id('database', database)}.`;
   }
 
+  resources(): string {
+    return `${this.#v1}/resources/`;
+  }
   resourcesOf(database: string): string {
-    return `${this.#v1}/resources/${id('database', database)}/`;
+    return `${this.resources()}${id('database', database)}/`;
   }
   /** Ids of resources can be names that the user chose, so what is no plain word is percent-encoded. */
   resource(database: string, type: string, resourceId: string): string {

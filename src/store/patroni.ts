@@ -70,9 +70,36 @@ export class Patroni {
     return found?.value.toString('utf8') ?? null;
   }
 
-  /** Removes every key of one cluster. */
-  dropScope(database: string, node: string): Write {
-    return { kind: 'delete_prefix', prefix: this.#keys.patroniScope(database, node) };
+  /**
+   * Takes the leader's role and the membership of lost hosts out of a cluster, so that the others need not wait
+   * for the lease of a leader that is gone. The commit fails where somebody else leads by then.
+   */
+  depose(cluster: PatroniCluster, lostHosts: ReadonlySet<string>): Write[] {
+    const { databaseId, nodeName, leader, leaderModRevision, members } = cluster;
+    const prefix = this.#keys.patroniScope(databaseId, nodeName);
+    const leads = leader !== null && leaderModRevision !== null && lostHosts.has(leader);
+    return [
+      ...(leads
+        ? [{ kind: 'delete', key: `${prefix}leader`, expect: { modRevision: leaderModRevision } } as const]
+        : []),
+      ...members
+        .filter(({ name }) => lostHosts.has(name))
+        .map(({ name }): Write => ({ kind: 'delete', key: `${prefix}${MEMBERS}${name}`, expect: 'any' })),
+    ];
+  }
+
+  /** Seconds that a member's lease has left; 0 for one that is gone. */
+  leaseTtl(leaseId: string): Promise<number> {
+    return this.#kv.leaseTtl(leaseId);
+  }
+
+  /** Removes every key of a cluster, `<database>.<node>`, or one member's. */
+  drop(scope: string, member?: string): Write {
+    const [database = '', node = ''] = scope.split('.');
+    const prefix = this.#keys.patroniScope(database, node);
+    return member === undefined
+      ? { kind: 'delete_prefix', prefix }
+      : { kind: 'delete', key: `${prefix}${MEMBERS}${member}`, expect: 'any' };
   }
 }
 

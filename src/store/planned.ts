@@ -38,6 +38,8 @@ export interface PlannedWork {
   readonly instances: readonly Stored<InstanceRecord>[];
   /** What the planner says of instances that are to be made or changed. */
   readonly drafts: readonly InstanceDraft[];
+  /** Ids of instances on lost hosts, which leave without an event. */
+  readonly abandoned?: readonly string[];
   /** What has to be there with them: reservations, secrets, guards, the plan, checks of hosts. */
   readonly with: readonly Write[];
 }
@@ -67,14 +69,16 @@ export async function updatePlannedInstanceStates(
   const { kv, keys } = store;
   const instances = new Records(kv, instanceCodec(keys));
   const current = new Map(work.instances.map((stored) => [stored.value.instance_id, stored]));
-  const records = hasInstanceEvent(work.plans, INSTANCE_TYPE)
-    ? plannedInstanceRecords({
-        states: plannedInstanceStates(work.plans, INSTANCE_TYPE),
-        current: work.instances.map(({ value }) => value),
-        drafts: work.drafts,
-        now: work.now,
-      })
-    : [];
+  const { abandoned = [] } = work;
+  const records =
+    hasInstanceEvent(work.plans, INSTANCE_TYPE) || abandoned.length > 0
+      ? plannedInstanceRecords({
+          states: plannedInstanceStates(work.plans, INSTANCE_TYPE, abandoned),
+          current: work.instances.map(({ value }) => value),
+          drafts: work.drafts,
+          now: work.now,
+        })
+      : [];
   const writes = records.map((record) => instances.write(record, unchanged(current.get(record.instance_id))));
   // What can be refused for reasons of others goes first.
   const last = [

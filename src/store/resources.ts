@@ -19,6 +19,7 @@ const schema: z.ZodType<StoredResource> = z.looseObject({
   ]),
   attributes: jsonObject,
   dependencies: z.array(resourceKeySchema),
+  after: z.array(resourceKeySchema).default([]),
   type_dependencies: z.array(z.string()),
   diff_ignore: z.array(z.string()),
   version: z.number().int(),

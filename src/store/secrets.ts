@@ -26,6 +26,10 @@ export class Secrets {
   }
 
   /** @throws PgctlError `secret_key`, `store_corrupt` */
+  remove(database: string, name: string): Write {
+    return { kind: 'delete', key: this.#keys.secret(database, name), expect: 'any' };
+  }
+
   open(stored: Stored<SealedRecord>, key: SealingKey): Secret {
     return key.open(stored.key, stored.value);
   }

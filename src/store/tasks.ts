@@ -112,6 +112,11 @@ export class Tasks {
     return this.#records.write(task, expect);
   }
 
+  /** Writes a task that is of no one database, and so under no lock. Returns its record's new mod revision. */
+  put(task: TaskRecord, expect: Expect): Promise<string> {
+    return commitUnlocked(this.#kv, this.#keys, [this.write(task, expect)]);
+  }
+
   writePlan(task: string, plan: Json, expect: Expect): Write {
     return { kind: 'put', key: this.#keys.taskPlan(task), value: JSON.stringify(plan), expect };
   }

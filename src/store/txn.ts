@@ -8,8 +8,8 @@ export type Compare =
   | { readonly key: string; readonly modRevision: string }
   | { readonly key: string; readonly version: string }
   | { readonly key: string; readonly present: true }
-  /** No key begins with this. */
-  | { readonly emptyPrefix: string };
+  /** No key that begins with this was written after this revision; those removed since do not count. */
+  | { readonly unchangedPrefix: string; readonly newest: string };
 
 /** One operation of a transaction. No two of one transaction may touch the same key. */
 export type Op =
@@ -34,13 +34,13 @@ export function prefixEnd(prefix: string): Buffer {
 }
 
 export function toCompare(compare: Compare): ICompare {
-  if ('emptyPrefix' in compare) {
+  if ('unchangedPrefix' in compare) {
     return {
-      target: 'Create',
-      result: 'Equal',
-      key: bytes(compare.emptyPrefix),
-      range_end: prefixEnd(compare.emptyPrefix),
-      create_revision: '0',
+      target: 'Mod',
+      result: 'Less',
+      key: bytes(compare.unchangedPrefix),
+      range_end: prefixEnd(compare.unchangedPrefix),
+      mod_revision: String(BigInt(compare.newest) + 1n),
     };
   }
   const key = bytes(compare.key);

@@ -17,7 +17,8 @@ export type Write =
   | { readonly kind: 'delete_prefix'; readonly prefix: string }
   /** Changes nothing, but the commit depends on it. */
   | { readonly kind: 'check'; readonly key: string; readonly expect: Expect }
-  | { readonly kind: 'check_empty'; readonly prefix: string };
+  /** The same: no key under the prefix was written after the revision `newest`. */
+  | { readonly kind: 'check_unchanged'; readonly prefix: string; readonly newest: string };
 
 export function putRecord(key: string, record: object, expect: Expect): Write {
   return { kind: 'put', key, value: encode(record), expect };
@@ -29,7 +30,7 @@ export function unchanged(read: { readonly modRevision: string } | null | undefi
 }
 
 export function compareOf(write: Write): Compare | null {
-  if (write.kind === 'check_empty') return { emptyPrefix: write.prefix };
+  if (write.kind === 'check_unchanged') return { unchangedPrefix: write.prefix, newest: write.newest };
   if (write.kind === 'delete_prefix' || write.expect === 'any') return null;
   if (write.expect === 'absent') return { key: write.key, createRevision: '0' };
   if (write.expect === 'present') return { key: write.key, present: true };
@@ -45,14 +46,14 @@ export function opOf(write: Write): Op | null {
     case 'delete_prefix':
       return { op: 'delete_prefix', prefix: write.prefix };
     case 'check':
-    case 'check_empty':
+    case 'check_unchanged':
       return null;
   }
 }
 
 /** Reads back what a write was about, to say why it was refused. */
 export function readBackOf(write: Write): Op {
-  if (write.kind === 'check_empty' || write.kind === 'delete_prefix')
+  if (write.kind === 'delete_prefix' || write.kind === 'check_unchanged')
     return { op: 'first', prefix: write.prefix };
   return { op: 'get', key: write.key };
 }

@@ -13,6 +13,8 @@ import {
 const STDOUT_LIMIT = 8 * 1024 * 1024;
 /** Of stderr only the end is kept, in characters. */
 const STDERR_TAIL = 4_000;
+/** Of stdout that is given away only the end is kept, in characters: the result's frame is found in it. */
+const STDOUT_TAIL = 4_000;
 /** How long a job that was told to end may take to say so, in milliseconds, before its child is killed. */
 const END_GRACE_MS = 12_000;
 
@@ -69,6 +71,7 @@ export async function runChild(command: ChildCommand, job: Job): Promise<JobResu
       stdout = stdout.slice(0, 1024) + stdout.slice(-1024);
     }
     stdout += chunk;
+    job.onOutput?.(chunk);
     if (!ready && isReady(stdout, job.nonce)) {
       ready = true;
       child.stdin.write(workerBody(job));
@@ -76,6 +79,7 @@ export async function runChild(command: ChildCommand, job: Job): Promise<JobResu
       timers.add(beat);
       if (job.limitMs !== null) after(job.limitMs, () => end('limit'));
     }
+    if (job.onOutput !== undefined) stdout = stdout.slice(-STDOUT_TAIL);
   });
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
     stderr = (stderr + chunk).slice(-STDERR_TAIL);

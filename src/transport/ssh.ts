@@ -60,12 +60,27 @@ function strictOptions(settings: SshSettings, target: Target): string[] {
 
 /** The arguments that run one command on a host over its master connection. */
 export function sshArguments(settings: SshSettings, target: Target, command: string): string[] {
+  return ['-T', ...sessionArguments(settings, target, command)];
+}
+
+function sessionArguments(settings: SshSettings, target: Target, command: string): string[] {
   return [
-    ...['-T', '-o', 'ControlMaster=no', '-o', `ControlPath=${socketOf(settings, target)}`],
+    ...['-o', 'ControlMaster=no', '-o', `ControlPath=${socketOf(settings, target)}`],
     ...commonOptions(settings, target),
     ...strictOptions(settings, target),
     ...['--', target.address, command],
   ];
+}
+
+/** The arguments that run one command with pgctl's own stdin, stdout and stderr, over the same connection. */
+export function attachArguments(
+  settings: SshSettings,
+  target: Target,
+  given: { readonly command: string; readonly terminal: boolean },
+): string[] {
+  // What is said first counts: this comes before the options of every call. ERROR: no word on stderr at the end.
+  const first = ['-o', `RequestTTY=${given.terminal ? 'force' : 'no'}`, '-o', 'LogLevel=ERROR'];
+  return [...first, ...sessionArguments(settings, target, given.command)];
 }
 
 /**

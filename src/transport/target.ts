@@ -24,6 +24,8 @@ export interface Job {
   readonly limitMs: number | null;
   /** Ends the job when it fires. */
   readonly signal: AbortSignal | null;
+  /** Gets stdout as it comes, frames and all; only the end of it is in the result then. */
+  readonly onOutput?: (chunk: string) => void;
 }
 
 /** What became of a job. Failure is a value here, not an exception: every case has its own next step. */

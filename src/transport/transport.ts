@@ -1,7 +1,9 @@
 import { rm } from 'node:fs/promises';
+import { attachCommand, type AttachResult, runAttached } from './attach.ts';
 import { runChild } from './child.ts';
 import { limiter } from './limiter.ts';
 import {
+  attachArguments,
   closeMaster,
   fetchHostKey,
   openMaster,
@@ -25,9 +27,19 @@ export interface TransportOptions extends SshSettings {
   readonly parallel: number;
 }
 
+/** A program to be sat at. */
+export interface Session {
+  /** What becomes the program; it may show in the host's list of processes. */
+  readonly script: string;
+  /** Whether stdin, stdout and stderr are a terminal, and the program is to see one, too. */
+  readonly terminal: boolean;
+}
+
 /** The one door to hosts: every job of pgctl goes through it. */
 export interface Transport {
   run(target: Target, job: Job): Promise<JobResult>;
+  /** Gives a script pgctl's own stdin, stdout and stderr, or its terminal, and waits until it ends. */
+  attach(target: Target, session: Session): Promise<AttachResult>;
   /** A host's key, for the first contact. */
   hostKey(target: Target): Promise<OfferedKey | { readonly reason: string }>;
   /** Closes every connection. */
@@ -70,6 +82,15 @@ export function openTransport(options: TransportOptions): Transport {
       }
       const onHost = host;
       return onHost(() => overall(() => runOn(target, job)));
+    },
+    async attach(target, { script, terminal }) {
+      const command = attachCommand(target.privileges, script);
+      if (target.address === LOCAL_ADDRESS)
+        return runAttached({ file: 'sh', args: ['-c', command], remote: false });
+      const failure = await connect(target);
+      if (failure !== null) return { kind: 'unreachable', reason: failure };
+      const args = attachArguments(options, target, { command, terminal });
+      return runAttached({ file: options.program, args, remote: true });
     },
     hostKey: (target) => fetchHostKey(options, target),
     async close() {

@@ -1,6 +1,7 @@
 import type { ErrorCode } from '../errors.ts';
 import type { JsonObject } from '../json.ts';
 import type { PlanDocument } from '../plan/summary.ts';
+import type { Finding } from '../records/fleet.ts';
 import type { DatabaseState, InstanceState, TaskState } from '../records/states.ts';
 import type {
   HostFacts,
@@ -14,6 +15,7 @@ import type {
 } from '../records/types.ts';
 
 export type { PlanDocument } from '../plan/summary.ts';
+export type { Finding } from '../records/fleet.ts';
 
 // What `-o json` and `-o yaml` print. People script against these: fields are added, never renamed or removed.
 
@@ -54,6 +56,13 @@ export interface InstanceDocument {
 export interface InstanceListDocument {
   readonly kind: 'InstanceList';
   readonly items: readonly InstanceDocument[];
+}
+
+/** What an instance said, oldest first. */
+export interface InstanceLogsDocument {
+  readonly kind: 'InstanceLogs';
+  readonly instance_id: string;
+  readonly lines: readonly string[];
 }
 
 export interface DatabaseDocument {
@@ -147,17 +156,10 @@ export interface TaskResultDocument {
   /** Of an operation on several databases: how each of them came out. */
   readonly databases?: readonly {
     readonly id: string;
-    readonly state: DatabaseState;
+    /** Null for one that is gone. */
+    readonly state: DatabaseState | null;
     readonly error: string | null;
   }[];
-}
-
-/** Something that is not as it should be, and what to do about it. */
-export interface Finding {
-  readonly severity: 'error' | 'warning' | 'info';
-  readonly subject: string;
-  readonly message: string;
-  readonly remedy: string | null;
 }
 
 export interface StatusDocument {
@@ -195,6 +197,7 @@ export interface ErrorDocument {
 export type PgctlDocument =
   | InstanceDocument
   | InstanceListDocument
+  | InstanceLogsDocument
   | DatabaseDocument
   | DatabaseListDocument
   | HostDocument

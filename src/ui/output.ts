@@ -42,6 +42,8 @@ export interface Ui {
     document: Document,
     render: (document: Document, theme: Theme) => string,
   ): void;
+  /** One line of a result that comes bit by bit; for text only. */
+  line(text: string): void;
   /** How a command failed. In JSON and YAML it is the result, unless there is one already. */
   error(error: PgctlError): void;
   /** Something to know that stops nothing. */
@@ -92,6 +94,7 @@ export function openUi(options: UiOptions): Ui {
         answer(document);
       }
     },
+    line: (text) => out.line(cleanText(text)),
     error(error) {
       progress.pause();
       if (format === 'text' || answered) err.line(errorText(error, { theme: errTheme, verbosity }));

@@ -1,8 +1,9 @@
 /** The text of every document: (document, theme) → text, without an end of line. */
 export { showDatabase, showDatabaseList } from './views/database.ts';
 export { showFindings } from './views/finding.ts';
-export { showHost, showHostList } from './views/host.ts';
+export { showHost, showHostList, showRemovedHost } from './views/host.ts';
 export { showInstance, showInstanceList } from './views/instance.ts';
 export { showLocal } from './views/local.ts';
 export { showPlan, showPlanList } from './views/plan.ts';
+export { showStatus } from './views/status.ts';
 export { showTask, showTaskList, showTaskLog, showTaskResult } from './views/task.ts';

@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { COMMANDS } from '../../commands/registry.ts';
+import { COMMANDS, everyCommand } from '../../commands/registry.ts';
 import { parseEndpoints } from '../../commands/shared/globals.ts';
 import { VERSION } from '../../src/version.ts';
 import { emptyHome, pgctl } from './run.ts';
@@ -31,16 +31,15 @@ describe('help', () => {
     for (const noun of Object.keys(COMMANDS)) expect(stdout).toMatch(new RegExp(`^  ${noun}\\b`, 'm'));
   });
 
-  it.each(
-    Object.entries(COMMANDS).flatMap(([noun, { verbs }]) =>
-      Object.keys(verbs).map((verb): [string, string] => [noun, verb]),
-    ),
-  )('of %s %s goes to stdout, with an example of it', async (noun, verb) => {
-    const { code, stdout, stderr } = await pgctl([noun, verb, '--help'], { env });
-    expect([code, stderr]).toEqual([0, '']);
-    expect(stdout).toContain(`Usage: pgctl ${noun} ${verb}`);
-    expect(stdout).toMatch(new RegExp(`^  pgctl ${noun} ${verb}`, 'm'));
-  });
+  it.each(everyCommand().map(({ words }): [string] => [words.join(' ')]))(
+    'of %s goes to stdout, with an example of it',
+    async (words) => {
+      const { code, stdout, stderr } = await pgctl([...words.split(' '), '--help'], { env });
+      expect([code, stderr]).toEqual([0, '']);
+      expect(stdout).toContain(`Usage: pgctl ${words} `);
+      expect(stdout).toMatch(new RegExp(`^  pgctl ${words}`, 'm'));
+    },
+  );
 });
 
 /** Command lines that are wrong, with what is said of them. */
@@ -49,6 +48,7 @@ const WRONG: readonly [title: string, argv: string[], said: string][] = [
   ['no verb', ['db'], 'no command is given'],
   ['an unknown noun', ['dbs', 'list'], "unknown command 'dbs'"],
   ['an unknown verb', ['db', 'creat'], "unknown command 'creat'"],
+  ['a verb after a command of one word', ['status', 'list'], 'too many arguments'],
   ['an unknown global option', ['--colour', 'always', 'db', 'list'], "unknown option '--colour'"],
   ['an unknown option', ['spec', 'schema', '--pretty'], "unknown option '--pretty'"],
   ['a missing argument', ['spec', 'validate'], "missing required argument 'file'"],

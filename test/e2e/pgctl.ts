@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import type { Lab } from '../lab/lab.ts';
 
-const PROGRAM = fileURLToPath(new URL('../../dist/bin/pgctl.js', import.meta.url));
+/** The built pgctl, for `node`. */
+export const PROGRAM = fileURLToPath(new URL('../../dist/bin/pgctl.js', import.meta.url));
 
 /** What one run of the built pgctl came to. */
 export interface Ran {

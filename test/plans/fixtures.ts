@@ -1,4 +1,4 @@
-import { createDatabase } from '../../plans/create-database.ts';
+import { desiredState } from '../../plans/desired-state.ts';
 import {
   type PlacedInstance,
   type Placement,
@@ -150,19 +150,21 @@ export function placed(changes: PlacementChanges = {}): readonly PlacedInstance[
 export const UID = '3f6c1a52-0d3b-4a57-9c8e-1f2a3b4c5d6e';
 const DIGESTS = { superuser: 'd1', replication: 'd2', restapi: 'd3' };
 
-/** The states that creating a database passes through. */
+/** The state that creating a database leads to. */
 export function desired(
   changes: PlacementChanges = {},
   verifiers: Readonly<Record<string, string>> = {},
 ): Resource[][] {
-  return createDatabase({
-    spec: changes.spec ?? spec(),
-    uid: UID,
-    instances: placed(changes),
-    prefix: '/pgctl',
-    system_digests: DIGESTS,
-    verifier_digests: new Map(Object.entries(verifiers)),
-  });
+  return [
+    desiredState({
+      spec: changes.spec ?? spec(),
+      uid: UID,
+      instances: placed(changes),
+      prefix: '/pgctl',
+      system_digests: DIGESTS,
+      verifier_digests: new Map(Object.entries(verifiers)),
+    }),
+  ];
 }
 
 /** Resources as an operation that succeeded left them, but for some. */

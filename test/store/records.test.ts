@@ -113,7 +113,9 @@ describe('hosts', () => {
       store.ports.reserve({ host: 'host-10', port: 5432, instance_id: 'shop.n1.host-10' }),
     ]);
     expect(await errorOf(store.hosts.remove(await store.hosts.require('host-1')))).toMatchObject({
-      code: 'stale',
+      code: 'host_in_use',
+      exitCode: 4,
+      details: ['port 5432, reserved for shop.n1.host-1'],
     });
     const [reserved] = (await store.ports.listOf('host-1')).items;
     expect(reserved?.value).toEqual({ host: 'host-1', port: 5432, instance_id: 'shop.n1.host-1' });
@@ -130,14 +132,6 @@ describe('hosts', () => {
     ).toMatchObject({ code: 'stale' });
     expect((await store.ports.listOf('host-1')).items).toEqual([]);
     await lock.release();
-  });
-
-  test('that were lost are remembered until they are added again', async () => {
-    const store = open();
-    await put(store, store.hosts.tombstone('host-1', NOW));
-    expect(await store.hosts.isTombstoned('host-1')).toBe(true);
-    await put(store, store.hosts.removeTombstone('host-1'));
-    expect(await store.hosts.isTombstoned('host-1')).toBe(false);
   });
 });
 

@@ -89,6 +89,16 @@ describe('a job', () => {
     expect((result as { status: number }).status).not.toBe(0);
   });
 
+  it('that is read as it comes may print without end', async () => {
+    let length = 0;
+    const result = await run('yes 0123456789abcde | head -c 20000000; exit 7', {
+      onOutput: (chunk) => void (length += chunk.length),
+    });
+    expect(result).toMatchObject({ kind: 'finished', status: 7 });
+    expect(length).toBeGreaterThan(20_000_000);
+    expect((result as { stdout: string }).stdout.length).toBeLessThanOrEqual(4_000);
+  });
+
   it('whose worker is killed has an unknown outcome', async () => {
     const result = await run('kill -s KILL $PPID');
     expect(result).toMatchObject({ kind: 'unknown', reason: expect.stringContaining('SIGKILL') });

@@ -10,6 +10,8 @@ import {
   showLocal,
   showPlan,
   showPlanList,
+  showRemovedHost,
+  showStatus,
   showTask,
   showTaskList,
   showTaskLog,
@@ -462,4 +464,49 @@ test('what runs on this machine', () => {
     \`pgctl local up\` starts it."
   `);
   expect(showLocal({ ...up, etcd: 'absent' }, PLAIN)).toContain('pgctl local up');
+});
+
+describe('the status', () => {
+  const findings = [
+    {
+      severity: 'error' as const,
+      subject: 'shop.n1.host-2',
+      message: 'nothing is heard of it',
+      remedy: '`pgctl host check host-2`',
+    },
+    { severity: 'info' as const, subject: 'shop', message: 'bob works on it', remedy: null },
+  ];
+  const databases = [
+    database({ instances: [instance(1), instance(2, { state: 'unknown', role: null, lag_bytes: null })] }),
+    database({ id: 'blog', state: 'creating', instances: [], interrupted: INTERRUPTED }),
+  ];
+
+  test('shows every database, and below them what is wrong with what mends it', () => {
+    expect(showStatus({ kind: 'Status', databases, findings }, PLAIN)).toMatchInlineSnapshot(`
+      "shop: available
+      INSTANCE        HOST    STATE      ROLE     ADDRESS         POSTGRES  LAG
+      shop.n1.host-1  host-1  available  primary  10.0.0.11:5432  17.6      0 B
+      shop.n1.host-2  host-2  unknown    -        10.0.0.12:5432  17.6        -
+
+      blog: creating (interrupted)
+      No instances.
+
+      2 findings
+      error: shop.n1.host-2: nothing is heard of it
+        \`pgctl host check host-2\`
+      info: shop: bob works on it"
+    `);
+  });
+
+  test('without findings', () => {
+    expect(showStatus({ kind: 'Status', databases: [], findings: [] }, PLAIN)).toMatchInlineSnapshot(`
+      "No databases.
+
+      Nothing is wrong."
+    `);
+  });
+});
+
+test('a host that was removed', () => {
+  expect(showRemovedHost('removed')(host(), PLAIN)).toBe('Host host-1 (10.0.0.11): removed');
 });

@@ -69,6 +69,12 @@ function showHostFindings({ findings }: HostDocument, theme: Theme, title: strin
   ];
 }
 
+/** Says of a host what was done with its record. */
+export const showRemovedHost =
+  (done: string) =>
+  ({ id, address }: HostDocument, theme: Theme): string =>
+    `${theme.strong(`Host ${id}`)} (${address}): ${done}`;
+
 export function showHostList({ items }: HostListDocument, theme: Theme): string {
   if (items.length === 0) return 'No hosts.';
   const columns: Column<HostDocument>[] = [

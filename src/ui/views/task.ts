@@ -109,8 +109,8 @@ function databaseOutcomes(databases: readonly DatabaseOutcome[], theme: Theme): 
     { title: 'DATABASE', text: ({ id }) => id },
     {
       title: 'STATE',
-      text: ({ state }) => state,
-      paint: (text, { state }) => paintState(theme, state, text),
+      text: ({ state }) => state ?? 'gone',
+      paint: (text, { state }) => (state === null ? text : paintState(theme, state, text)),
     },
     { title: 'ERROR', text: ({ error }) => error ?? '', paint: theme.bad, gives: true, optional: true },
   ];

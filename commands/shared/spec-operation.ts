@@ -1,16 +1,17 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { createDatabase } from '../../plans/create-database.ts';
-import { verifierSecret } from '../../plans/desired-state.ts';
+import { desiredState, verifierSecret } from '../../plans/desired-state.ts';
 import { instanceId, type PlacedInstance, placeInstances, portDomain } from '../../plans/placement.ts';
+import { updateDatabase } from '../../plans/update-database.ts';
 import { PgctlError } from '../../src/errors.ts';
 import { canonicalJson } from '../../src/json.ts';
 import type { InstanceDraft } from '../../src/records/planned.ts';
-import type { HostRecord } from '../../src/records/types.ts';
+import { resourceKey } from '../../src/plan/resource.ts';
+import type { HostRecord, InstanceRecord } from '../../src/records/types.ts';
 import { SYSTEM_SECRETS, type SystemSecret } from '../../src/resources/patroni-config.ts';
 import { SALT_BYTES, scramMatches, scramVerifier, secretDigest } from '../../src/scram.ts';
 import { Secret } from '../../src/secret.ts';
 import { invalidSpec, locateIssues } from '../../src/spec/issue.ts';
-import type { DatabaseSpec, SpecPositions, StoredSpec } from '../../src/spec/types.ts';
+import type { DatabaseSpec, SpecIssue, SpecPositions, StoredSpec } from '../../src/spec/types.ts';
 import { listeningPortsStep, readListeningPorts } from '../../src/steps/host-facts.ts';
 import { hostsUnusable, type HostFinding } from '../../src/executor/checks.ts';
 import { runOnHost } from '../../src/executor/on-host.ts';
@@ -112,9 +113,9 @@ async function place(
   tools: OperationTools,
   view: View,
   input: CreationInput,
+  instances: readonly InstanceRecord[],
 ): Promise<readonly PlacedInstance[]> {
   const { spec, positions } = input;
-  const instances = view.snapshot.instances.map(({ value }) => value);
   const fresh = spec.nodes.flatMap((node) =>
     node.host_ids
       .filter((host) => !instances.some((i) => i.instance_id === instanceId(spec.id, node.name, host)))
@@ -145,42 +146,142 @@ function refused(
   return hostsUnusable(problems.findings);
 }
 
-/** Creating a database from a spec. What an earlier create of the same spec left unfinished is finished. */
-export function creation(input: CreationInput): OperationRequest {
+/** How a spec is to be taken. */
+export interface SpecChange {
+  /** `create` a new database, `update` one that is there, or `apply`: whichever it is. */
+  readonly mode: 'create' | 'update' | 'apply';
+  /** Update also what does not differ. */
+  readonly force?: boolean;
+}
+
+/**
+ * Making a database what a spec says. What an earlier run of the same left unfinished is finished; where
+ * nothing differs, nothing is done.
+ */
+export function specOperation(input: CreationInput, change: SpecChange): OperationRequest {
   const { spec, stored } = input;
   return {
-    operation: 'create',
+    operation: change.mode,
     databaseId: spec.id,
-    command: `db create ${spec.id}`,
+    command: `db ${change.mode} ${spec.id}`,
     async decide(view, tools): Promise<Intention> {
       const before = view.snapshot.database?.value;
-      if (before !== undefined && !sameSpec(before.spec, stored)) throw differs(spec.id);
-      const instances = await place(tools, view, input);
-      const passwords = passwordsFor(spec, view.secrets);
-      if (before?.state === 'available' && passwords.fresh.size > 0) throw differs(spec.id);
-      const uid = before?.uid ?? randomUUID();
-      const known = new Map(view.snapshot.instances.map(({ value }) => [value.instance_id, value]));
-      return {
-        desired: createDatabase({
-          spec,
-          uid,
-          instances,
-          prefix: tools.store.keys.prefix,
-          system_digests: passwords.system,
-          verifier_digests: passwords.verifiers,
-        }),
-        database: { state: 'creating', spec: stored, uid },
-        instances: instances.map((placed) => known.get(placed.instance_id) ?? draftOf(spec.id, placed)),
-        ports: newPorts(view, instances),
-        secrets: passwords.fresh,
-      };
+      if (before === undefined && change.mode === 'update') throw absent(spec.id);
+      if (before !== undefined && !sameSpec(before.spec, stored)) {
+        if (change.mode === 'create') throw differs(spec.id);
+        refuseImpossible(view, input);
+      }
+      const intention = await intentionFor({ view, tools, input, records: recordsOf(view) });
+      if (change.mode === 'create' && before?.state === 'available' && intention.secrets.size > 0)
+        throw differs(spec.id);
+      return { ...intention, force: change.force ?? false };
     },
   };
 }
 
+export const recordsOf = (view: View): InstanceRecord[] => view.snapshot.instances.map(({ value }) => value);
+
+/** What is wanted, from a spec and from what the records of the instances say of each. */
+export async function intentionFor(given: {
+  readonly view: View;
+  readonly tools: OperationTools;
+  readonly input: CreationInput;
+  /** Instances as they are wanted, where that is not for the spec to say: stopped, or to be restarted. */
+  readonly records: readonly InstanceRecord[];
+  readonly lostHosts?: ReadonlySet<string>;
+}): Promise<Intention> {
+  const { view, tools, input, records, lostHosts = new Set<string>() } = given;
+  const { spec, stored } = input;
+  const before = view.snapshot.database?.value;
+  const instances = await place(tools, view, input, records);
+  const passwords = passwordsFor(spec, view.secrets);
+  const uid = before?.uid ?? randomUUID();
+  const known = new Map(records.map((record) => [record.instance_id, record]));
+  const desired = desiredState({
+    spec,
+    uid,
+    instances,
+    prefix: tools.store.keys.prefix,
+    system_digests: passwords.system,
+    verifier_digests: passwords.verifiers,
+  });
+  return {
+    desired: updateDatabase({
+      desired,
+      current: new Map(view.snapshot.resources.map(({ value }) => [resourceKey(value), value])),
+      primaries: primariesOf(view, lostHosts),
+    }),
+    database: {
+      state: before === undefined || before.state === 'creating' ? 'creating' : 'modifying',
+      spec: stored,
+      uid,
+    },
+    instances: instances.map((placed) => ({
+      ...(known.get(placed.instance_id) ?? draftOf(spec.id, placed)),
+      port: placed.port,
+      patroni_port: placed.patroni_port,
+    })),
+    ports: newPorts(view, instances),
+    secrets: passwords.fresh,
+    obsoleteSecrets: obsoleteSecrets(spec, view),
+    lostHosts,
+  };
+}
+
+/** Each node's primary as Patroni says, by scope; none that is lost. */
+function primariesOf(view: View, lostHosts: ReadonlySet<string>): Map<string, string> {
+  return new Map(
+    view.snapshot.patroni.flatMap(({ scope, leader }) =>
+      leader === null || lostHosts.has(leader) ? [] : [[scope, leader] as const],
+    ),
+  );
+}
+
+/** Secrets of users that the spec does not have any more. */
+function obsoleteSecrets(spec: DatabaseSpec, view: View): string[] {
+  const wanted = new Set<string>([
+    ...SYSTEM_SECRETS,
+    ...spec.database_users.map(({ username }) => verifierSecret(username)),
+  ]);
+  return [...view.snapshot.secrets.keys()].filter((name) => !wanted.has(name));
+}
+
+/** What no update can do, with the way that does. @throws PgctlError `invalid_spec` */
+function refuseImpossible(view: View, { spec, positions }: CreationInput): void {
+  const before = view.snapshot.database?.value.spec;
+  if (before === undefined) return;
+  const issues: SpecIssue[] = [];
+  const name = before['database_name'] ?? spec.id;
+  if (name !== spec.database_name) {
+    issues.push({
+      path: 'database_name',
+      message: `the database is called ${JSON.stringify(name)} and cannot be renamed; create another one and move the data with pg_dump`,
+    });
+  }
+  const running = recordsOf(view).flatMap(({ postgres_version }) => postgres_version ?? [])[0];
+  const major = running === undefined ? null : Number.parseInt(running, 10);
+  if (
+    spec.postgres_version !== undefined &&
+    major !== null &&
+    Number.parseInt(spec.postgres_version, 10) !== major
+  ) {
+    issues.push({
+      path: 'postgres_version',
+      message: `the database runs PostgreSQL ${major}, and another major version is not supported yet; create another one and move the data with pg_dump`,
+    });
+  }
+  if (issues.length > 0) throw invalidSpec(positions.file, locateIssues(positions, issues));
+}
+
+function absent(id: string): PgctlError {
+  return new PgctlError('not_found', `there is no database ${id}`, {
+    hint: `\`pgctl db apply\` creates it; \`pgctl db list\` shows those that are there.`,
+  });
+}
+
 function differs(id: string): PgctlError {
   return new PgctlError('already_exists', `database ${id} exists already, with another spec`, {
-    hint: `See \`pgctl db get ${id}\`; \`pgctl db apply\`, which changes a database, is not in this version yet.`,
+    hint: `\`pgctl db apply\` changes it to this one; \`pgctl db plan\` shows what that would do.`,
   });
 }
 

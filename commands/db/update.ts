@@ -1,0 +1,3 @@
+import { specCommand } from '../shared/spec-command.ts';
+
+export const command = specCommand('update');

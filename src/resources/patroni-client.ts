@@ -1,0 +1,284 @@
+import type { Json } from '../json.ts';
+import { Secret } from '../secret.ts';
+import type { ScriptStep } from '../steps/step.ts';
+
+/** The account of Patroni's REST interface. */
+export const REST_USER = 'pgctl';
+
+/**
+ * Speaks with an instance's Patroni and Postgres on their own host: what takes more than a line of shell. One
+ * program with a few commands; its input, with the password of the REST interface, comes over stdin.
+ *
+ * - `settle` brings a running instance in line with its files: makes Patroni read its configuration now, waits
+ *   until the files of Postgres say what is wanted, looks for lines that Postgres refuses, reloads, and
+ *   restarts where a value needs it. Patroni's own word for a pending restart lags by up to a loop, so only
+ *   the running values are believed.
+ * - `hand_over` gives the primary's role to the best replica, where this instance has it.
+ * - `configure` changes Patroni's cluster configuration.
+ * - `forget` has every member drop the slot of a member that left: Patroni keeps it for half an hour otherwise
+ *   and makes it again where it was dropped by SQL.
+ */
+const PROGRAM = `
+import base64, json, os, re, subprocess, sys, time, urllib.error, urllib.request
+
+command, INPUT = sys.argv[1], json.load(sys.stdin)
+OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+PATIENCE = 60
+
+
+def fail(*lines):
+    for line in lines:
+        print(line, file=sys.stderr)
+    sys.exit(1)
+
+
+def rest(method, path, body=None, timeout=10):
+    token = base64.b64encode(("%s:%s" % (INPUT["user"], INPUT["password"])).encode()).decode()
+    request = urllib.request.Request(
+        "http://%s%s" % (INPUT["rest"], path),
+        None if body is None else json.dumps(body).encode(),
+        {"Content-Type": "application/json", "Authorization": "Basic " + token},
+        method=method,
+    )
+    try:
+        with OPENER.open(request, timeout=timeout) as reply:
+            return reply.status, reply.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def patiently(method, path, body=None):
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return rest(method, path, body)
+        except OSError as error:
+            if time.monotonic() > end:
+                fail("Patroni does not answer on %s: %s" % (INPUT["rest"], error))
+            time.sleep(0.5)
+
+
+def wake():
+    """Starts Patroni's next loop: a PATCH does, even of something that is not there, but not an empty one."""
+    patiently("PATCH", "/config", {"pgctl": None})
+
+
+def words():
+    """The end of what Patroni and Postgres said."""
+    log = os.path.join(INPUT["dir"], "patroni.log")
+    command = ["tail", "-n", "12", log] if os.path.exists(log) else [
+        "journalctl", "--quiet", "--no-pager", "--output=cat", "--lines=12", "--unit=" + INPUT["unit"]]
+    return subprocess.run(command, capture_output=True, text=True).stdout.strip()
+
+
+def until(what, ready):
+    end = time.monotonic() + PATIENCE
+    while True:
+        left = ready()
+        if not left:
+            return
+        if time.monotonic() > end:
+            fail("waited %d s for %s:" % (PATIENCE, what), *left)
+        time.sleep(0.3)
+
+
+def data(name):
+    return os.path.join(INPUT["dir"], "data", name)
+
+
+def running_port():
+    with open(data("postmaster.pid")) as f:
+        return f.read().split("\\n")[3].strip()
+
+
+def sql(text):
+    run = subprocess.run(
+        [os.path.join(INPUT["bin_dir"], "psql"), "-XAtqF", "\\x1f", "-R", "\\x1e", "-h", INPUT["socket_dir"],
+         "-p", running_port(), "-U", "postgres", "-d", "postgres", "-v", "ON_ERROR_STOP=1", "-f", "-"],
+        input=text, capture_output=True, text=True, env={**os.environ, "PGCONNECT_TIMEOUT": "10", "PGAPPNAME": "pgctl"},
+    )
+    if run.returncode != 0:
+        raise OSError(run.stderr.strip())
+    return [row.split("\\x1f") for row in run.stdout.rstrip("\\n").split("\\x1e") if row]
+
+
+def when_up(text):
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return sql(text)
+        except (OSError, IndexError) as error:
+            if time.monotonic() > end:
+                fail("Postgres does not answer:", str(error))
+            time.sleep(0.3)
+
+
+def lines_of(name):
+    with open(data(name)) as f:
+        return [line.strip() for line in f if line.strip() and not line.startswith("#")]
+
+
+def unwritten():
+    """What the files of Postgres do not say yet."""
+    said = dict(when_up("select name, setting from pg_file_settings order by seqno;"))
+    left = ["%s is not %s yet; Patroni leaves out what it takes for invalid" % (name, value)
+            for name, value in INPUT["parameters"].items() if said.get(name) != value]
+    left += ["%s is still set" % name for name in INPUT["dropped"] if name in said]
+    for name, key in (("pg_hba.conf", "pg_hba"), ("pg_ident.conf", "pg_ident")):
+        if lines_of(name) != [line.strip() for line in INPUT[key] if line.strip() and not line.startswith("#")]:
+            left.append("%s is not as wanted yet" % name)
+    return left
+
+
+def refused():
+    """Lines of the files that Postgres does not take."""
+    found = [["%s line %s: %s = %s: %s" % (file, line, name, value, error)] for file, line, name, value, error in sql(
+        "select f.sourcefile, f.sourceline, f.name, f.setting, f.error from pg_file_settings f "
+        "left join pg_settings s on lower(s.name) = lower(f.name) where f.error is not null "
+        "and not (s.context = 'postmaster' and f.error = 'setting could not be applied');")]
+    views = [("pg_hba.conf", "pg_hba_file_rules")]
+    if int(sql("show server_version_num;")[0][0]) >= 150000:
+        views.append(("pg_ident.conf", "pg_ident_file_mappings"))
+    for file, view in views:
+        for line, error in sql("select line_number, error from %s where error is not null;" % view):
+            with open(data(file)) as f:
+                text = f.read().split("\\n")[int(line) - 1]
+            found.append(["%s line %s: %s: %s" % (data(file), line, text, error)])
+    return [line for lines in found for line in lines]
+
+
+def differing():
+    """Values that the running server does not have, though a reload has been."""
+    rows = dict(when_up("select name, current_setting(name) from pg_settings where name in (%s);"
+                        % ",".join("'%s'" % name for name in INPUT["exact"])))
+    left = ["%s is %s, not %s" % (name, rows.get(name), value)
+            for name, value in INPUT["exact"].items() if rows.get(name) != value]
+    left += ["%s has a new value that only a restart brings" % row[0]
+             for row in when_up("select name from pg_settings where pending_restart;")]
+    if running_port() != str(INPUT["port"]):
+        left.append("port is %s, not %s" % (running_port(), INPUT["port"]))
+    return left
+
+
+def settle():
+    when_up("select 1;")
+    patiently("POST", "/reload")
+    wake()
+    until("the configuration to be written", unwritten)
+    bad = refused()
+    if bad:
+        fail("Postgres refuses:", *bad)
+    before = when_up("select pg_conf_load_time();")[0][0]
+    sql("select pg_reload_conf();")
+    until("the reload", lambda: [] if when_up("select pg_conf_load_time();")[0][0] != before else ["it did not happen yet"])
+    if INPUT["restart"] or differing():
+        started = when_up("select pg_postmaster_start_time();")[0][0]
+        status, said = rest("POST", "/restart", {}, 86400)
+        if status >= 400:
+            fail("the restart failed: %s (%s)" % (said.strip(), status), words())
+        until("the new postmaster", lambda: [] if when_up("select pg_postmaster_start_time();")[0][0] != started
+              else ["the old one still runs"])
+        until("the new values", differing)
+
+
+def cluster():
+    return json.loads(patiently("GET", "/cluster")[1])["members"]
+
+
+def leader(members):
+    return next((m["name"] for m in members if m["role"] in ("leader", "master", "primary")), None)
+
+
+def hand_over():
+    try:
+        members = json.loads(rest("GET", "/cluster")[1])["members"]
+    except OSError:
+        return  # A Patroni that is not there leads nothing.
+    if leader(members) != INPUT["name"]:
+        return
+    good = [m for m in members if m["name"] != INPUT["name"] and m["state"] in ("running", "streaming")
+            and m["role"] in ("replica", "sync_standby") and (INPUT["to"] is None or m["name"] in INPUT["to"])]
+    if not good:
+        if INPUT["to"] is None:
+            return
+        fail("no replica of %s is up, so there is nobody to hand the primary's role to" % INPUT["name"])
+    lag = lambda m: m.get("lag") if isinstance(m.get("lag"), int) else 2 ** 62
+    heir = min(good, key=lag)["name"]
+    status, said = rest("POST", "/switchover", {"leader": INPUT["name"], "candidate": heir}, 300)
+    if status >= 400:
+        fail("handing over to %s failed: %s (%s)" % (heir, said.strip(), status))
+    until("%s to take over" % heir, lambda: [] if leader(cluster()) not in (None, INPUT["name"]) else ["there is no new primary yet"])
+    print("handed over to %s" % heir)
+
+
+def patch(config):
+    """Changes the cluster configuration; another change at the same moment is no refusal."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        status, said = patiently("PATCH", "/config", config)
+        if status != 409 or time.monotonic() > end:
+            break
+        time.sleep(0.2)
+    if status >= 400:
+        fail("Patroni refuses its configuration (%s): %s" % (status, " ".join(re.sub("<[^>]*>", " ", said).split())))
+
+
+def configure():
+    patch(INPUT["config"])
+
+
+def forget():
+    # A dead host's connection looks alive for a minute, and keeps its slot.
+    query = ("select slot_name, active_pid is not null and pg_terminate_backend(active_pid) "
+             "from pg_replication_slots where slot_name = '%s';" % INPUT["slot"])
+
+    def left():
+        # Each time, for another member may be forgotten at the same time; and it starts Patroni's next loop.
+        patch({"member_slots_ttl": 0})
+        return ["the slot %s is still there" % row[0] for row in when_up(query)]
+
+    try:
+        until("a slot to go", left)
+    finally:
+        patch({"member_slots_ttl": None})
+
+
+{"settle": settle, "hand_over": hand_over, "configure": configure, "forget": forget}[command]()
+`.trimStart();
+
+/** Where an instance's Patroni and Postgres are, for the client. */
+export interface PatroniClientTarget {
+  readonly python: string;
+  readonly dir: string;
+  readonly unit: string;
+  readonly bin_dir: string;
+  readonly socket_dir: string;
+  /** Member's name in Patroni. */
+  readonly member: string;
+  /** `address:port` of its REST interface. */
+  readonly rest: string;
+}
+
+/** A step that runs one command of the client. @param password of the REST interface */
+export function patroniClientStep(given: {
+  readonly name: string;
+  readonly command: 'settle' | 'hand_over' | 'configure' | 'forget';
+  readonly target: PatroniClientTarget;
+  readonly password: Secret;
+  readonly input: Readonly<Record<string, Json>>;
+}): ScriptStep {
+  const { target, password } = given;
+  const { dir, unit, bin_dir, socket_dir, member, rest } = target;
+  const input = {
+    ...{ dir, unit, bin_dir, socket_dir, rest, name: member, user: REST_USER, password: password.reveal() },
+    ...given.input,
+  };
+  return {
+    kind: 'script',
+    name: given.name,
+    script: 'exec "$1" -c "$2" "$3"',
+    args: [target.python, PROGRAM, given.command],
+    stdin: new Secret(JSON.stringify(input)),
+    account: 'admin',
+  };
+}

@@ -1,0 +1,20 @@
+import type { DatabaseDocument, StatusDocument } from '../documents.ts';
+import { count } from '../quantity.ts';
+import { paintState, type Theme } from '../theme.ts';
+import { showFindings } from './finding.ts';
+import { instanceTable } from './instance.ts';
+import { stateText } from './interrupted.ts';
+
+/** Every database with its instances, and below them what is wrong and what mends it. */
+export function showStatus({ databases, findings }: StatusDocument, theme: Theme): string {
+  const shown = databases.map((database) => databaseStatus(database, theme));
+  if (shown.length === 0) shown.push('No databases.');
+  if (findings.length === 0) return [...shown, 'Nothing is wrong.'].join('\n\n');
+  const title = theme.strong(count(findings.length, 'finding'));
+  return [...shown, `${title}\n${showFindings(findings, theme)}`].join('\n\n');
+}
+
+function databaseStatus({ id, state, interrupted, instances }: DatabaseDocument, theme: Theme): string {
+  const title = `${theme.strong(id)}: ${paintState(theme, state, stateText(state, interrupted))}`;
+  return [title, instances.length === 0 ? 'No instances.' : instanceTable(instances, theme)].join('\n');
+}
