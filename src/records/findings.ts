@@ -40,7 +40,6 @@ const COMMANDS: Readonly<Record<string, (database: string) => string>> = {
   create: () => '`pgctl db create …`',
   apply: () => '`pgctl db apply -f …`',
   update: () => '`pgctl db update -f …`',
-  restart: (database) => `\`pgctl db restart ${database}\``,
   recover: () => '`pgctl recover --remove-host …`',
   delete: (database) => `\`pgctl db delete ${database}\``,
 };

@@ -1,8 +1,7 @@
 import type { JsonObject } from '../json.ts';
 import type { Resource, ResourceKey } from '../plan/resource.ts';
 import type { Step } from '../steps/step.ts';
-import { clientTarget } from './instance.ts';
-import { patroniClientStep } from './patroni-client.ts';
+import { clientStep } from './instance.ts';
 import { attributesOf, buildResource, type LifecycleContext, type ResourceType } from './type.ts';
 
 export interface ClusterConfigAttributes {
@@ -14,11 +13,9 @@ export interface ClusterConfigAttributes {
 function configure(resource: Resource, context: LifecycleContext): Step[] {
   const { scope, config } = attributesOf<ClusterConfigAttributes>(resource);
   return [
-    patroniClientStep({
+    clientStep(context.instance(), context, {
       name: `configure Patroni's cluster ${scope}`,
       command: 'configure',
-      target: clientTarget(context.instance()),
-      password: context.secret('restapi'),
       input: { config },
     }),
   ];

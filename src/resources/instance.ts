@@ -2,7 +2,7 @@ import type { PlanEvent } from '../plan/plan.ts';
 import type { Resource, ResourceKey } from '../plan/resource.ts';
 import { DYNAMIC_PARAMETERS } from '../spec/parameters.ts';
 import type { ScriptStep, SqlConnection, Step, WaitStep } from '../steps/step.ts';
-import { patroniClientStep, type PatroniClientTarget } from './patroni-client.ts';
+import { patroniClientStep } from './patroni-client.ts';
 import { STOP_POSTMASTER } from './postmaster.ts';
 import { FIND_PATRONI, START_PROCESS, STOP_PROCESS } from './process.ts';
 import {
@@ -186,20 +186,26 @@ function stop(a: InstanceAttributes): ScriptStep {
       };
 }
 
-/** Where an instance's Patroni and Postgres are. */
-export function clientTarget(resource: Resource): PatroniClientTarget {
+/** A step of the client on an instance's own host. */
+export function clientStep(
+  resource: Resource,
+  context: LifecycleContext,
+  what: Pick<Parameters<typeof patroniClientStep>[0], 'name' | 'command' | 'input'>,
+): Step {
   const a = attributesOf<InstanceAttributes>(resource);
   const { python, dir, bin_dir, socket_dir, member, rest } = a;
-  return { python, dir, unit: unitName(a.instance_id), bin_dir, socket_dir, member, rest };
+  return patroniClientStep({
+    ...what,
+    target: { python, dir, unit: unitName(a.instance_id), bin_dir, socket_dir, member, rest },
+    password: context.secret('restapi'),
+  });
 }
 
 /** Gives the primary's role to one of these members, or to whichever is best, where the instance has it. */
 export function handOver(resource: Resource, to: readonly string[] | null, context: LifecycleContext): Step {
-  return patroniClientStep({
+  return clientStep(resource, context, {
     name: `hand over from ${resource.id}`,
     command: 'hand_over',
-    target: clientTarget(resource),
-    password: context.secret('restapi'),
     input: { to },
   });
 }
@@ -212,11 +218,9 @@ function settle(resource: Resource, previous: Resource, context: LifecycleContex
   const dynamic = Object.entries(parameters).filter(
     ([name]) => Object.hasOwn(DYNAMIC_PARAMETERS, name) && !INEXACT.has(name),
   );
-  return patroniClientStep({
+  return clientStep(resource, context, {
     name: `bring ${a.instance_id} in line with its settings`,
     command: 'settle',
-    target: clientTarget(resource),
-    password: context.secret('restapi'),
     input: {
       parameters,
       dropped: Object.keys(before.settings.parameters).filter((name) => !Object.hasOwn(parameters, name)),
@@ -246,6 +250,11 @@ function reconfigure(resource: Resource, previous: Resource, context: LifecycleC
     // The port may still be the earlier one: that it serves is for settling to see.
     settle(resource, previous, context),
     ready(a),
+    clientStep(resource, context, {
+      name: `have ${a.instance_id} shown as it is`,
+      command: 'publish',
+      input: {},
+    }),
   ];
 }
 
@@ -301,7 +310,10 @@ export const instanceType: ResourceType = {
     };
   },
   observe(outputs): InstanceObservation | null {
-    const [, version] = /^(?:primary|replica) (\S+)$/.exec(outputs.at(-1)?.stdout.trim() ?? '') ?? [];
+    const versions = outputs.flatMap(
+      ({ stdout }) => /^(?:primary|replica) (\S+)$/.exec(stdout.trim())?.[1] ?? [],
+    );
+    const version = versions.at(-1);
     return version === undefined ? null : { serverVersion: version };
   },
 };

@@ -1,6 +1,5 @@
 import type { Resource } from '../plan/resource.ts';
-import { clientTarget } from './instance.ts';
-import { patroniClientStep } from './patroni-client.ts';
+import { clientStep } from './instance.ts';
 import { attributesOf, buildResource, type ResourceType } from './type.ts';
 
 export interface MemberAttributes {
@@ -29,11 +28,9 @@ export const memberType: ResourceType = {
     const { scope, name } = attributesOf<MemberAttributes>(resource);
     return [
       { kind: 'drop_keys', scope, member: name },
-      patroniClientStep({
+      clientStep(context.instance(), context, {
         name: `have ${scope} forget ${name}`,
         command: 'forget',
-        target: clientTarget(context.instance()),
-        password: context.secret('restapi'),
         input: { slot: slotOf(name) },
       }),
     ];

@@ -14,6 +14,7 @@ export const REST_USER = 'pgctl';
  *   restarts where a value needs it. Patroni's own word for a pending restart lags by up to a loop, so only
  *   the running values are believed.
  * - `hand_over` gives the primary's role to the best replica, where this instance has it.
+ * - `publish` has Patroni tell etcd now how the instance is, which it does at its next loop otherwise.
  * - `configure` changes Patroni's cluster configuration.
  * - `forget` has every member drop the slot of a member that left: Patroni keeps it for half an hour otherwise
  *   and makes it again where it was dropped by SQL.
@@ -211,6 +212,15 @@ def hand_over():
     print("handed over to %s" % heir)
 
 
+def publish():
+    def stale():
+        wake()
+        own = next((m for m in cluster() if m["name"] == INPUT["name"]), {})
+        return [] if own.get("state") in ("running", "streaming") else ["its member key says %s" % own.get("state")]
+
+    until("Patroni to tell etcd", stale)
+
+
 def patch(config):
     """Changes the cluster configuration; another change at the same moment is no refusal."""
     end = time.monotonic() + PATIENCE
@@ -243,7 +253,7 @@ def forget():
         patch({"member_slots_ttl": None})
 
 
-{"settle": settle, "hand_over": hand_over, "configure": configure, "forget": forget}[command]()
+{"settle": settle, "hand_over": hand_over, "publish": publish, "configure": configure, "forget": forget}[command]()
 `.trimStart();
 
 /** Where an instance's Patroni and Postgres are, for the client. */
@@ -262,7 +272,7 @@ export interface PatroniClientTarget {
 /** A step that runs one command of the client. @param password of the REST interface */
 export function patroniClientStep(given: {
   readonly name: string;
-  readonly command: 'settle' | 'hand_over' | 'configure' | 'forget';
+  readonly command: 'settle' | 'hand_over' | 'publish' | 'configure' | 'forget';
   readonly target: PatroniClientTarget;
   readonly password: Secret;
   readonly input: Readonly<Record<string, Json>>;

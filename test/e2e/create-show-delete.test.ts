@@ -83,7 +83,7 @@ describe('a database of three instances on three hosts', () => {
       '-f',
       spec,
     ]);
-    expect(plan).toMatchObject({ kind: 'Plan', summary: { create: 17, update: 0, delete: 0 } });
+    expect(plan).toMatchObject({ kind: 'Plan', summary: { create: 21, update: 0, delete: 0 } });
 
     const result = await operator.run(['db', 'create', '-f', spec, '-o', 'json']);
     expect(result.stderr + result.stdout).not.toContain(CANARY);

@@ -225,6 +225,16 @@ describe('a database under a writer', () => {
     await settled();
   });
 
+  it('makes again what vanished from a host, and updates all of it where that is asked for', async () => {
+    const unit = 'pgctl-shop.n1.host-3.service';
+    await lab.host('host-3').run(`systemctl stop ${unit}; rm -rf /var/lib/pgctl/shop.n1.host-3`);
+    await apply();
+    expect(await sql('host-3', 'select pg_is_in_recovery()')).toBe('t');
+    const forced = await operator.json<TaskResult>(['db', 'update', '-f', specFile, '--force-update']);
+    expect(forced.changed).toBe(true);
+    await settled();
+  });
+
   it('hands over before it stops a primary', async () => {
     writer.longestGap();
     const stopped = await operator.json<TaskResult>(['instance', 'stop', 'shop.n1.host-1']);
@@ -260,6 +270,18 @@ describe('a database under a writer', () => {
       key.includes(`shop.n1.${primary}`),
     );
     expect(keys).toEqual([]);
+  });
+
+  it('refuses an instance on a host that is down, and marks nothing', async () => {
+    const database = await operator.json<DatabaseDocument>(['db', 'get', 'shop']);
+    const there = database.instances.map(({ host_id }) => host_id);
+    const away = ALL.find((id) => !there.includes(id)) ?? '';
+    await lab.host(away).kill();
+    await want({ hosts: [...there, away], parameters: { work_mem: '6MB' } });
+    const before = await lab.etcd.revisions('/pgctl/v1/');
+    const ran = await operator.run(['db', 'apply', '-f', specFile, '-o', 'json']);
+    expect([ran.exitCode, ran.stdout.includes(away)]).toEqual([6, true]);
+    expect(await lab.etcd.revisions('/pgctl/v1/')).toEqual(before);
   });
 
   it('moves to another port', async () => {

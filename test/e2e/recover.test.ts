@@ -1,8 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Lab, startLab } from '../lab/lab.ts';
-import { addHosts, type Operator, operatorOf } from './pgctl.ts';
+import { addHosts, type Operator, operatorOf, PROGRAM } from './pgctl.ts';
 import { startWriter, type Writer } from './writer.ts';
 
 interface DatabaseDocument {
@@ -180,10 +181,23 @@ describe('recover', () => {
     ]);
   });
 
-  it('takes out a lost replica, and the primary stays', async () => {
+  it('takes out a lost replica, and the primary stays, also where an earlier recover was killed', async () => {
     const before = await primary();
     const lost = ALL.filter((host) => host !== before)[1] ?? '';
     const safe = await lose([lost]);
+    const killed = execa('node', [PROGRAM, 'recover', '--remove-host', lost, '--yes'], {
+      env: operator.env,
+      extendEnv: false,
+      reject: false,
+      stdin: 'ignore',
+    });
+    const record = `/pgctl/v1/instances/shop/shop.n1.${lost}`;
+    await expect
+      .poll(async () => (await lab.etcd.dump(record)).get(record), { timeout: 60_000, interval: 50 })
+      .toContain('"deleting"');
+    killed.kill('SIGKILL');
+    await killed;
+    expect((await lab.etcd.dump(record)).get(record)).toContain('"deleting"');
     await operator.json(['recover', '--remove-host', lost, '--yes']);
     expect(await primary()).toBe(before);
     await recovered(

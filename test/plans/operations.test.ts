@@ -140,7 +140,7 @@ describe('what a database is made of', () => {
       .find(({ type }) => type === 'postgres_database');
     expect(database).toMatchObject({
       attributes: { name: 'shop', owner: null },
-      dependencies: ['node/shop.n1'],
+      after: ['node/shop.n1'],
     });
   });
 });

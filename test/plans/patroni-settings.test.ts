@@ -84,7 +84,7 @@ describe('Patroni is configured', () => {
   it('with cluster-wide parameters in the cluster’s settings, the others in the member’s', () => {
     const changes = { spec: spec({ postgresql_conf: { max_connections: '200', work_mem: '8MB' } }) };
     const [first, second] = settingsOf(changes);
-    expect(first?.bootstrap?.dcs.postgresql.parameters).toEqual({ max_connections: '200' });
+    expect(first?.bootstrap?.dcs.postgresql.parameters).toMatchObject({ max_connections: '200' });
     for (const member of [first, second]) {
       expect(member?.postgresql.parameters).toEqual({
         work_mem: '8MB',

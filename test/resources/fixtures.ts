@@ -1,5 +1,7 @@
+import { clusterConfig } from '../../src/resources/cluster-config.ts';
 import { directory } from '../../src/resources/directory.ts';
 import { instance, type InstanceAttributes } from '../../src/resources/instance.ts';
+import { member } from '../../src/resources/member.ts';
 import { node } from '../../src/resources/node.ts';
 import { patroniConfig } from '../../src/resources/patroni-config.ts';
 import { patroniScope } from '../../src/resources/patroni-scope.ts';
@@ -32,6 +34,7 @@ export const CONTEXT: LifecycleContext = {
     return new Secret(value);
   },
   server: () => ({ bin_dir: BIN, socket_dir: '/run/postgresql', port: 5432, database: 'postgres' }),
+  instance: () => anInstance(),
 };
 
 const instanceAttributes: InstanceAttributes = {
@@ -47,6 +50,13 @@ const instanceAttributes: InstanceAttributes = {
   postgres_version: '17.4',
   running: true,
   restart_requested: null,
+  member: 'host-1',
+  rest: '10.0.0.1:8008',
+  settings: {
+    parameters: { max_connections: '200', wal_keep_size: '128MB', work_mem: '8MB' },
+    pg_hba: ['local all "postgres" peer map=pgctl'],
+    pg_ident: ['pgctl "root" "postgres"'],
+  },
 };
 
 export const anInstance = (changes: Partial<InstanceAttributes> = {}): Resource =>
@@ -57,6 +67,7 @@ export const aRole = (changes: Partial<Parameters<typeof role>[1]> = {}): Resour
     'shop.n1',
     {
       name: 'app',
+      database: 'shop',
       options: ['LOGIN', 'CONNECTION LIMIT 20'],
       member_of: ['reader', 'pg_monitor'],
       verifier: 'verifier.app',
@@ -94,6 +105,11 @@ export const aConfig = (config: Readonly<Record<string, unknown>> = {}): Resourc
 /** One resource of every type. */
 export const ONE_OF_EACH: readonly Resource[] = [
   patroniScope('shop.n1'),
+  member({ scope: 'shop.n1', name: 'host-1' }),
+  clusterConfig(
+    { scope: 'shop.n1', config: { ttl: 30, postgresql: { parameters: { max_connections: '200' } } } },
+    [],
+  ),
   directory('host-1', { path: DIR, owner: 'postgres', instance_id: INSTANCE, database_uid: UID }),
   aConfig(),
   unit(
@@ -142,7 +158,7 @@ export function shownStep(step: Step): string {
     case 'sql':
       return `### sql: ${step.name}\n${JSON.stringify(step.connection)}\n${block('sql', shownText(step.sql))}`;
     case 'drop_keys':
-      return `### drop keys of ${step.scope}\n`;
+      return `### drop keys of ${step.scope}${step.member === undefined ? '' : `, member ${step.member}`}\n`;
   }
 }
 

@@ -1,9 +1,11 @@
+import { spawnSync } from 'node:child_process';
 import { parse } from 'yaml';
 import { describe, expect, it } from 'vitest';
 import type { Resource } from '../../src/plan/resource.ts';
 import { MIGRATIONS, typeOf } from '../../src/resources/registry.ts';
-import { serverOf } from '../../src/resources/instance.ts';
-import { revealText, type FileStep, type Step } from '../../src/steps/step.ts';
+import { type InstanceAttributes, serverOf } from '../../src/resources/instance.ts';
+import { attributesOf } from '../../src/resources/type.ts';
+import { revealText, type FileStep, type ScriptStep, type Step } from '../../src/steps/step.ts';
 import {
   aConfig,
   aRole,
@@ -172,9 +174,71 @@ describe('role', () => {
 });
 
 describe('instance', () => {
+  const namesOf = (resource: Resource, previous = resource): string[] =>
+    typeOf(resource)
+      .update(resource, previous, CONTEXT)
+      .map((step) => ('name' in step ? step.name : step.kind));
+  const stopped = anInstance({ running: false });
+
   it('that is not wanted to run is neither started nor looked for', () => {
-    const stopped = anInstance({ running: false });
-    expect(lifecycleOf(stopped)).toMatchObject({ refresh: null, create: [], update: [], delete: [] });
+    expect(lifecycleOf(stopped)).toMatchObject({ refresh: null, create: [], delete: [] });
+    expect(namesOf(stopped)).toEqual([`stop pgctl-${INSTANCE}.service`]);
+  });
+
+  it('hands over before it is stopped', () => {
+    expect(namesOf(stopped, anInstance())).toEqual([
+      `hand over from ${INSTANCE}`,
+      `stop pgctl-${INSTANCE}.service`,
+    ]);
+  });
+
+  it('is started anew, after it handed over, where Patroni is to listen elsewhere', () => {
+    expect(namesOf(anInstance({ rest: '10.0.0.1:8009' }), anInstance()).slice(0, 3)).toEqual([
+      `hand over from ${INSTANCE}`,
+      `stop pgctl-${INSTANCE}.service`,
+      `start pgctl-${INSTANCE}.service`,
+    ]);
+  });
+
+  it.each([
+    ['reconfigure', anInstance(), anInstance()],
+    ['restart', anInstance({ restart_requested: '2026-01-01T00:00:00.000Z' }), anInstance()],
+    ['stop', stopped, anInstance()],
+    ['start', anInstance(), stopped],
+  ])('has a word for what an update is: %s', (word, resource, before) => {
+    const previous = { ...before, needs_recreate: false, error: null };
+    const event = { type: 'update', reason: 'has_diff', resource, previous } as const;
+    expect(typeOf(resource).action?.(event) ?? typeOf(resource).verbs.update).toBe(word);
+  });
+
+  it('settles to what is wanted, and drops what was', () => {
+    const settings = { ...attributesOf<InstanceAttributes>(anInstance()).settings };
+    const before = anInstance({ settings: { ...settings, parameters: { jit: 'off' } } });
+    const [, settle] = typeOf(before).update(
+      anInstance({ restart_requested: '2026-01-01T00:00:00.000Z' }),
+      before,
+      CONTEXT,
+    );
+    const stdin = JSON.parse(revealText((settle as ScriptStep).stdin ?? '')) as object;
+    expect(stdin).toMatchObject({
+      exact: { max_connections: '200' },
+      dropped: ['jit'],
+      restart: true,
+      port: 5432,
+      name: 'host-1',
+      password: SECRETS.restapi,
+    });
+    expect((settle as ScriptStep).args.join('\n')).not.toContain('canary');
+  });
+
+  it('is spoken to by a program that Python takes', () => {
+    const [, settle] = typeOf(anInstance()).update(anInstance(), anInstance(), CONTEXT);
+    const program = (settle as ScriptStep).args[1] ?? '';
+    const compiled = spawnSync('python3', ['-c', 'import sys; compile(sys.stdin.read(), "client", "exec")'], {
+      input: program,
+      encoding: 'utf8',
+    });
+    expect([compiled.status, compiled.stderr]).toEqual([0, '']);
   });
 
   it('without systemd starts Patroni itself, as the account of the data', () => {
@@ -193,6 +257,21 @@ describe('instance', () => {
 });
 
 describe('node', () => {
+  it('hands over where its primary is a member no more', () => {
+    const whole = ONE_OF_EACH.find(({ type }) => type === 'node') as Resource;
+    const left = { ...whole, attributes: { scope: 'shop.n1', members: ['host-2', 'host-3'] } };
+    const [step, ...more] = typeOf(left).update(left, whole, CONTEXT);
+    expect(step).toMatchObject({ name: `hand over from ${INSTANCE}` });
+    expect(more).toEqual([]);
+  });
+
+  it('none of whose members is to run has nothing to do, and needs no primary', () => {
+    const whole = ONE_OF_EACH.find(({ type }) => type === 'node') as Resource;
+    const none = { ...whole, attributes: { scope: 'shop.n1', members: [] } };
+    expect(typeOf(none).inert?.('update', none)).toBe(true);
+    expect(typeOf(whole).inert?.('update', whole)).toBe(false);
+  });
+
   it('of one member has nothing to wait for', () => {
     const whole = ONE_OF_EACH.find(({ type }) => type === 'node');
     const single = { ...(whole as Resource), attributes: { scope: 'shop.n1', members: ['host-1'] } };

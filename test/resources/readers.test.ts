@@ -70,9 +70,13 @@ describe('what an instance saw of itself', () => {
     ['as a primary', ['', 'primary 17.5\n'], '17.5'],
     ['as a replica', ['', 'replica 15.14\n'], '15.14'],
     ['as a beta', ['', 'primary 18beta1\n'], '18beta1'],
-    ['when it was not started', [], ''],
   ])('%s', (_title, outputs, serverVersion) => {
     const seen = typeOf(anInstance()).observe?.(outputs.map((stdout) => ({ exitCode: 0, stdout })));
     expect(seen).toEqual({ serverVersion });
+  });
+
+  it('is nothing when it was not started', () => {
+    expect(typeOf(anInstance()).observe?.([])).toBeNull();
+    expect(typeOf(anInstance()).observe?.([{ exitCode: 0, stdout: 'handed over to host-2' }])).toBeNull();
   });
 });
