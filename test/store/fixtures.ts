@@ -150,6 +150,7 @@ export function resource(type: string, id: string, changes: Partial<StoredResour
     executor: { kind: 'controller' },
     attributes: { port: 5432 },
     dependencies: [],
+    after: [],
     type_dependencies: [],
     diff_ignore: [],
     version: 1,
