@@ -90,7 +90,7 @@ function desiredInstance(
     [resourceKey(place)],
   );
   const config_file = `${dir}/patroni.yml`;
-  const known = member({ scope: placed.scope, name: host });
+  const known = member({ scope: placed.scope, name: host }, scopeKey);
   const before = [resourceKey(config), scopeKey, resourceKey(known)];
   const manager =
     placed.manager === 'systemd'

@@ -1,4 +1,4 @@
-import type { Resource } from '../plan/resource.ts';
+import type { Resource, ResourceKey } from '../plan/resource.ts';
 import { clientStep } from './instance.ts';
 import { attributesOf, buildResource, type ResourceType } from './type.ts';
 
@@ -37,12 +37,15 @@ export const memberType: ResourceType = {
   },
 };
 
-export function member(attributes: MemberAttributes): Resource {
+export function member(attributes: MemberAttributes, scopeKey: ResourceKey): Resource {
   const { scope, name } = attributes;
   return buildResource(memberType, {
     id: `${scope}.${name}`,
     executor: { kind: 'primary', node: scope },
     attributes,
-    contained_in: `node/${scope}`,
+    // It lives in the cluster's keys and not in the node: those are there before any member starts, so a
+    // half-created database, whose node never came to be, can be deleted as well.
+    after: [scopeKey],
+    contained_in: scopeKey,
   });
 }

@@ -33,7 +33,7 @@ const halfCreated = (): StoredResource[] =>
     if (resource.type === 'instance' && on(resource, 'host-2')) {
       return { needs_recreate: true, error: 'Patroni ended' };
     }
-    return ['node', 'role', 'postgres_database'].includes(resource.type) ? null : {};
+    return ['node', 'cluster_config', 'role', 'postgres_database'].includes(resource.type) ? null : {};
   });
 
 interface Golden {
@@ -97,6 +97,19 @@ describe('a plan for', () => {
     expect(JSON.stringify(planOf({ ...golden, ...backwards }).plans)).toBe(
       JSON.stringify(planOf(golden).plans),
     );
+  });
+});
+
+describe('deleting a half-created database', () => {
+  it('does nothing inside a Postgres that may not be there', () => {
+    const inside = planOf({ title: '', current: halfCreated(), desired: deleteDatabase() })
+      .plans.flat(2)
+      .filter(({ resource }) => resource.executor.kind === 'primary');
+    expect(inside.map(({ reason }) => reason)).toEqual([
+      'container_deleted',
+      'container_deleted',
+      'container_deleted',
+    ]);
   });
 });
 

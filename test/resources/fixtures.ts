@@ -105,7 +105,7 @@ export const aConfig = (config: Readonly<Record<string, unknown>> = {}): Resourc
 /** One resource of every type. */
 export const ONE_OF_EACH: readonly Resource[] = [
   patroniScope('shop.n1'),
-  member({ scope: 'shop.n1', name: 'host-1' }),
+  member({ scope: 'shop.n1', name: 'host-1' }, 'patroni_scope/shop.n1'),
   clusterConfig(
     { scope: 'shop.n1', config: { ttl: 30, postgresql: { parameters: { max_connections: '200' } } } },
     [],
