@@ -13,7 +13,7 @@ import { toolsOf } from './shared/operations.ts';
 import { losesLastCopy, type Loss, lossesOf, lossText, recovery } from './shared/recovery.ts';
 import { taskDocument } from './shared/task-document.ts';
 
-const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];
+const collect = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
 
 type LostHost = Stored<HostRecord>;
 
@@ -172,7 +172,12 @@ async function recover(app: App, hosts: readonly LostHost[], losses: readonly Lo
     app.ui.warn('the hosts stay registered; mend the cause and run the same command again');
     return failed.length === outcomes.length ? EXIT.failed : EXIT.partial;
   }
-  if (error !== null) throw new PgctlError('operation_failed', error, { taskId: task.task_id });
+  if (error !== null) {
+    throw new PgctlError('operation_failed', error, {
+      hint: 'The databases are recovered, and a host is still registered; run the same command again.',
+      taskId: task.task_id,
+    });
+  }
   const names = losses.filter((loss) => !losesLastCopy(loss)).map(({ databaseId }) => databaseId);
   if (names.length > 0)
     app.ui.warn(
@@ -184,13 +189,13 @@ async function recover(app: App, hosts: readonly LostHost[], losses: readonly Lo
 export const command: CommandModule = {
   configure: (command) =>
     void command
-      .option('--remove-host <host>', 'a host that is lost for good, repeatable', collect, [])
+      .option('--remove-host <host>', 'a host that is lost for good, repeatable', collect)
       .option('--force', 'also where the host still answers')
       .option('--allow-data-loss', 'also where the last copy of a database is on it')
       .option('--dry-run', 'show what would happen, and touch nothing')
       .addHelpText('after', '\nExample:\n  pgctl recover --remove-host host-2'),
   async run(app, _args, options) {
-    const named = options.removeHost as readonly string[];
+    const named = (options.removeHost ?? []) as readonly string[];
     if (named.length === 0) {
       throw new PgctlError('usage', 'nothing says which host is lost', {
         hint: 'Name it: `pgctl recover --remove-host <host>`; `pgctl status` shows what does not run.',
