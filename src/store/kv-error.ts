@@ -4,6 +4,10 @@ import {
   EtcdInvalidAuthTokenError,
   EtcdLeaseInvalidError,
   EtcdPermissionDeniedError,
+  EtcdRoleExistsError,
+  EtcdRoleNotFoundError,
+  EtcdUserExistsError,
+  EtcdUserNotFoundError,
   GRPCCancelledError,
   GRPCDeadlineExceededError,
   GRPCFailedPreconditionError,
@@ -24,8 +28,14 @@ export type KvFailure =
   | 'unavailable'
   /** The token is not known (any more): authenticate again. */
   | 'token'
+  /** The request may be at fault, or a token from before a change of etcd's users. */
+  | 'invalid'
   /** The lease is gone. */
   | 'no_lease'
+  /** A user or role of that name is there already. */
+  | 'present'
+  /** There is no user or role of that name. */
+  | 'absent'
   /** The revision asked for was compacted away. */
   | 'compacted'
   /** etcd understood and said no; nothing was carried out. */
@@ -46,10 +56,14 @@ const FAILURES: readonly (readonly [ErrorClass, KvFailure])[] = [
   [EtcdInvalidAuthTokenError, 'token'],
   [GRPCUnauthenticatedError, 'token'],
   [EtcdLeaseInvalidError, 'no_lease'],
+  [EtcdUserExistsError, 'present'],
+  [EtcdRoleExistsError, 'present'],
+  [EtcdUserNotFoundError, 'absent'],
+  [EtcdRoleNotFoundError, 'absent'],
   [GRPCOutOfRangeError, 'compacted'],
   [EtcdPermissionDeniedError, 'refused'],
   [EtcdAuthenticationFailedError, 'refused'],
-  [GRPCInvalidArgumentError, 'refused'],
+  [GRPCInvalidArgumentError, 'invalid'],
   [GRPCFailedPreconditionError, 'refused'],
   // What answers there is not etcd.
   [GRPCNotImplementedError, 'refused'],

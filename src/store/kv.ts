@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { castGrpcError, type Etcd3, type IResponseOp } from 'etcd3';
+import { type AuthClient, castGrpcError, type Etcd3, type IResponseOp } from 'etcd3';
 import { openChannel, withToken, type CallOptions, type EtcdUser, type TlsOptions } from './channel.ts';
-import { kvFailure, refused, unreachable } from './kv-error.ts';
+import { type KvFailure, kvFailure, refused, unreachable } from './kv-error.ts';
 import { firstPage, keyValue, nextPage, type KeyValue, type RangeSpec } from './range.ts';
 import { toCompare, toRequest, type Compare, type Op } from './txn.ts';
 
@@ -36,6 +36,9 @@ export interface TxnResult {
   /** An earlier attempt got no answer, so `succeeded: false` may be the work of that attempt itself. */
   readonly repeated: boolean;
 }
+
+/** New tokens that one call asks for, at most. */
+const TOKENS_WHILE_USERS_CHANGE = 20;
 
 const BACKOFF_MS = { first: 50, most: 1000 } as const;
 
@@ -179,6 +182,27 @@ export class Kv {
     return value;
   }
 
+  /** Whether pgctl is a user of etcd's. */
+  get authenticates(): boolean {
+    return this.#options.auth !== null;
+  }
+
+  /**
+   * A call about etcd's users and roles; null where it ends with the failure that is `expected`. It may reach
+   * etcd more than once.
+   */
+  async manage<T>(
+    run: (auth: AuthClient, options: CallOptions) => Promise<T>,
+    expected?: KvFailure,
+  ): Promise<T | null> {
+    try {
+      return (await this.#call((channel, options) => run(channel.auth, options), true)).value;
+    } catch (error) {
+      if (expected !== undefined && kvFailure(error) === expected) return null;
+      throw refused(this.endpoints, error);
+    }
+  }
+
   close(): void {
     for (const channel of this.#channels.values()) channel.close();
     this.#channels.clear();
@@ -202,7 +226,7 @@ export class Kv {
     totalMs = this.#contact === 'good' ? this.#options.totalMs : this.#options.firstContactMs,
   ): Promise<{ readonly value: T; readonly repeated: boolean }> {
     const end = performance.now() + totalMs;
-    let freshToken = false;
+    let freshTokens = 0;
     for (let failures = 0; ;) {
       const attemptMs = Math.min(this.#options.attemptMs, end - performance.now());
       const endpoint = this.#current;
@@ -211,8 +235,8 @@ export class Kv {
         this.#contact = 'good';
         return { value, repeated: failures > 0 };
       } catch (error) {
-        if (this.#wantsToken(error) && !freshToken) {
-          freshToken = true;
+        if (freshTokens < this.#tokensFor(error)) {
+          freshTokens += 1;
           this.#token = null;
           continue;
         }
@@ -258,9 +282,16 @@ export class Kv {
     }
   }
 
-  /** A token that expired says so; one from before a change of etcd's users is an invalid argument. */
-  #wantsToken(error: unknown): boolean {
-    return this.#options.auth !== null && (kvFailure(error) === 'token' || kvFailure(error) === 'refused');
+  /**
+   * How often a call that failed like this is worth a new token. One that expired says so; one from before a
+   * change of etcd's users is an invalid argument, and while instances get their users one change follows upon
+   * the other.
+   */
+  #tokensFor(error: unknown): number {
+    const failure = kvFailure(error);
+    if (this.#options.auth === null) return 0;
+    if (failure === 'token' || failure === 'invalid') return TOKENS_WHILE_USERS_CHANGE;
+    return failure === 'refused' ? 1 : 0;
   }
 }
 

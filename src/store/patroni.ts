@@ -88,6 +88,20 @@ export class Patroni {
     ];
   }
 
+  /**
+   * Ends the leases that a member's keys hang on, and with them the keys. Whoever holds the leader key keeps it
+   * as long as its lease is kept alive, and that needs no rights in etcd.
+   */
+  async revokeLeases(scope: string, member: string): Promise<void> {
+    const [database = '', node = ''] = scope.split('.');
+    const cluster = await this.get(database, node);
+    if (cluster === null) return;
+    const { leader, leaderLeaseId, members } = cluster;
+    const held = members.filter(({ name }) => name === member).map(({ leaseId }) => leaseId);
+    const leases = new Set(leader === member && leaderLeaseId !== null ? [...held, leaderLeaseId] : held);
+    for (const lease of leases) if (lease !== NO_LEASE) await this.#kv.revokeLease(lease);
+  }
+
   /** Seconds that a member's lease has left; 0 for one that is gone. */
   leaseTtl(leaseId: string): Promise<number> {
     return this.#kv.leaseTtl(leaseId);
@@ -118,6 +132,8 @@ export function parseClusters(keys: Keys, found: readonly KeyValue[]): readonly 
 }
 
 const MEMBERS = 'members/';
+/** Of a key under no lease. */
+const NO_LEASE = '0';
 
 function parseCluster(scope: string, parts: ReadonlyMap<string, KeyValue>): PatroniCluster {
   const text = (name: string): string | null => parts.get(name)?.value.toString('utf8') ?? null;

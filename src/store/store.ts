@@ -4,6 +4,7 @@ import { acquireLock, LOCK_TIMING, type LockTiming, type Waiting } from './acqui
 import type { EtcdUser, TlsOptions } from './channel.ts';
 import { Databases } from './databases.ts';
 import { parseEndpoints } from './endpoints.ts';
+import { EtcdUsers } from './etcd-users.ts';
 import { Guards } from './guards.ts';
 import { Hosts } from './hosts.ts';
 import { Instances } from './instances.ts';
@@ -60,6 +61,7 @@ export class Store {
   readonly guards: Guards;
   readonly tasks: Tasks;
   readonly patroni: Patroni;
+  readonly etcdUsers: EtcdUsers;
   readonly #keyFile: string;
   readonly #lockTiming: LockTiming;
   #changeable: Promise<Changeable> | null = null;
@@ -79,6 +81,7 @@ export class Store {
     this.guards = new Guards(this.kv, this.keys);
     this.tasks = new Tasks(this.kv, this.keys);
     this.patroni = new Patroni(this.kv, this.keys);
+    this.etcdUsers = new EtcdUsers(this.kv);
   }
 
   /** Of all keys, such as `/pgctl`. */
