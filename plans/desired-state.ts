@@ -3,10 +3,11 @@ import type { Resource, ResourceKey } from '../src/plan/resource.ts';
 import { resourceKey } from '../src/plan/resource.ts';
 import { clusterConfig } from '../src/resources/cluster-config.ts';
 import { directory } from '../src/resources/directory.ts';
+import { etcdSecret, etcdUser, etcdUserName } from '../src/resources/etcd-user.ts';
 import { instance } from '../src/resources/instance.ts';
 import { member } from '../src/resources/member.ts';
 import { node } from '../src/resources/node.ts';
-import { patroniConfig, type SystemSecret } from '../src/resources/patroni-config.ts';
+import { type EtcdLogin, patroniConfig, type SystemSecret } from '../src/resources/patroni-config.ts';
 import { patroniScope } from '../src/resources/patroni-scope.ts';
 import { postgresDatabase } from '../src/resources/postgres-database.ts';
 import { process } from '../src/resources/process.ts';
@@ -26,6 +27,10 @@ export interface DesiredInput {
   readonly system_digests: Readonly<Record<SystemSecret, string>>;
   /** Digest of each user's SCRAM verifier; absent for a user without a password. */
   readonly verifier_digests: ReadonlyMap<string, string>;
+  /**
+   * Digest of the password of each instance's etcd user, by the instance's id; absent where etcd has no users.
+   */
+  readonly etcd_digests?: ReadonlyMap<string, string> | undefined;
 }
 
 /** Name of the secret that holds a user's SCRAM verifier. */
@@ -73,6 +78,18 @@ function desiredInstance(
   const settings = { spec: input.spec, placed, members, prefix: input.prefix };
   const database_uid = input.uid;
   const place = directory(host, { path: dir, owner: placed.run_user, instance_id, database_uid });
+  const guard_key = `${input.prefix}/v1/guards/${instance_id}`;
+  const scope_prefix = `${input.prefix}/patroni/${placed.scope}/`;
+  const login = etcdLogin(input, instance_id);
+  const admitted =
+    login === null
+      ? []
+      : [
+          etcdUser({
+            ...{ instance_id, scope: placed.scope, member: host, scope_prefix, guard_key },
+            ...login,
+          }),
+        ];
   const config = patroniConfig(
     host,
     {
@@ -82,16 +99,17 @@ function desiredInstance(
       bin_dir,
       python: placed.python,
       endpoints: placed.endpoints,
-      guard_key: `${input.prefix}/v1/guards/${instance_id}`,
-      scope_prefix: `${input.prefix}/patroni/${placed.scope}/`,
+      guard_key,
+      scope_prefix,
       config: patroniSettings(settings) as JsonObject,
       secret_digests: input.system_digests,
+      ...(login === null ? {} : { etcd_user: login }),
     },
     [resourceKey(place)],
   );
   const config_file = `${dir}/patroni.yml`;
-  const known = member({ scope: placed.scope, name: host }, scopeKey);
-  const before = [resourceKey(config), scopeKey, resourceKey(known)];
+    const known = member({ scope: placed.scope, name: host }, scopeKey);
+    const before = [resourceKey(config), scopeKey, resourceKey(known), ...admitted.map(resourceKey)];
   const manager =
     placed.manager === 'systemd'
       ? unit(
@@ -121,7 +139,17 @@ function desiredInstance(
     },
     [resourceKey(config), resourceKey(manager)],
   );
-  return { server, all: [place, config, known, manager, server] };
+  return { server, all: [...admitted, place, config, known, manager, server] };
+}
+
+/** Who an instance is in etcd; null where etcd has no users. */
+function etcdLogin({ prefix, etcd_digests }: DesiredInput, instanceId: string): EtcdLogin | null {
+  if (etcd_digests === undefined) return null;
+  return {
+    user: etcdUserName(prefix, instanceId),
+    password: etcdSecret(instanceId),
+    password_digest: etcd_digests.get(instanceId) ?? '',
+  };
 }
 
 /** Roles, then the database that one of them owns. */

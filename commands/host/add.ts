@@ -9,6 +9,7 @@ import type { App } from '../shared/app.ts';
 import type { CommandModule } from '../shared/command.ts';
 import { parseEndpoints } from '../shared/globals.ts';
 import { hostDocument } from '../shared/host-document.ts';
+import { lockOutFindings } from '../shared/lock-out.ts';
 import { registerHost } from '../shared/register-host.ts';
 import { showHost } from '../../src/ui/views.ts';
 
@@ -142,12 +143,13 @@ export const command: CommandModule = {
     }
     const key = host.address === LOCAL_ADDRESS ? null : await acceptedKey(app, host, flags);
     const { endpoints } = await app.connection();
-    const { host: probed, findings } = await probeHost({
+    const { host: probed, findings: found } = await probeHost({
       transport: await app.transport(),
       host: { ...host, host_keys: key === null ? [] : [key] },
       endpoints,
       now: () => new Date(),
     });
+    const findings = [...found, ...(await lockOutFindings(store))];
     await registerHost(app, probed, { clean: flags.clean === true });
     for (const finding of findings) app.ui.warn(`host ${id}: ${finding}`);
     app.ui.result(hostDocument(probed, { state: 'reachable', findings }), showHost);

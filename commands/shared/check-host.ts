@@ -5,6 +5,7 @@ import type { HostRecord } from '../../src/records/types.ts';
 import type { HostDocument } from '../../src/ui/documents.ts';
 import type { App } from './app.ts';
 import { hostDocument } from './host-document.ts';
+import { lockOutFindings } from './lock-out.ts';
 
 /** A host as it was read. */
 export interface StoredHost {
@@ -32,8 +33,10 @@ export async function checkHost(
       endpoints,
       now: () => new Date(),
     });
-    if (record) await (await app.store()).hosts.put(host, { modRevision: stored.modRevision });
-    return hostDocument(host, { state: findings.length === 0 ? 'reachable' : 'unusable', findings });
+    const store = await app.store();
+    if (record) await store.hosts.put(host, { modRevision: stored.modRevision });
+    const all = [...findings, ...(await lockOutFindings(store))];
+    return hostDocument(host, { state: all.length === 0 ? 'reachable' : 'unusable', findings: all });
   } catch (thrown) {
     const error = toPgctlError(thrown);
     const state = STATE_OF[error.code];

@@ -7,6 +7,7 @@ import { canonicalJson } from '../../src/json.ts';
 import type { InstanceDraft } from '../../src/records/planned.ts';
 import { resourceKey } from '../../src/plan/resource.ts';
 import type { HostRecord, InstanceRecord } from '../../src/records/types.ts';
+import { etcdSecret } from '../../src/resources/etcd-user.ts';
 import { SYSTEM_SECRETS, type SystemSecret } from '../../src/resources/patroni-config.ts';
 import { SALT_BYTES, scramMatches, scramVerifier, secretDigest } from '../../src/scram.ts';
 import { Secret } from '../../src/secret.ts';
@@ -17,6 +18,7 @@ import { hostsUnusable, type HostFinding } from '../../src/executor/checks.ts';
 import { runOnHost } from '../../src/executor/on-host.ts';
 import type { Intention, View } from '../../src/executor/intention.ts';
 import type { OperationRequest, OperationTools } from '../../src/executor/operation.ts';
+import { mayLockOut } from './lock-out.ts';
 
 export interface CreationInput {
   readonly spec: DatabaseSpec;
@@ -30,6 +32,8 @@ const PASSWORD_BYTES = 24;
 interface Passwords {
   readonly system: Readonly<Record<SystemSecret, string>>;
   readonly verifiers: ReadonlyMap<string, string>;
+  /** Of etcd users, by the instance's id; undefined where etcd has no users. */
+  readonly etcd: ReadonlyMap<string, string> | undefined;
   readonly fresh: ReadonlyMap<string, Secret>;
 }
 
@@ -37,20 +41,24 @@ interface Passwords {
  * The passwords of Patroni's accounts are random and made once. A user's verifier is made anew only where the
  * stored one is not of the password in the spec, so that the same spec plans nothing.
  */
-function passwordsFor(spec: DatabaseSpec, stored: ReadonlyMap<string, Secret>): Passwords {
+function passwordsFor(given: {
+  readonly spec: DatabaseSpec;
+  readonly stored: ReadonlyMap<string, Secret>;
+  /** Ids of the instances that have a user in etcd; null where etcd has no users. */
+  readonly etcdUsers: readonly string[] | null;
+}): Passwords {
+  const { spec, stored, etcdUsers } = given;
   const fresh = new Map<string, Secret>();
-  const digest = (name: string, make: () => Secret | null): string | null => {
-    const secret = stored.get(name) ?? make();
-    if (secret === null) return null;
+  const digest = (name: string): string => {
+    const secret = stored.get(name) ?? new Secret(randomBytes(PASSWORD_BYTES).toString('base64url'));
     if (!stored.has(name)) fresh.set(name, secret);
     return secretDigest(secret);
   };
-  const system = Object.fromEntries(
-    SYSTEM_SECRETS.map((name) => [
-      name,
-      digest(name, () => new Secret(randomBytes(PASSWORD_BYTES).toString('base64url'))),
-    ]),
-  ) as Record<SystemSecret, string>;
+  const system = Object.fromEntries(SYSTEM_SECRETS.map((name) => [name, digest(name)])) as Record<
+    SystemSecret,
+    string
+  >;
+  const etcd = etcdUsers === null ? undefined : new Map(etcdUsers.map((id) => [id, digest(etcdSecret(id))]));
   const verifiers = new Map<string, string>();
   for (const { username, password } of spec.database_users) {
     const name = verifierSecret(username);
@@ -63,7 +71,7 @@ function passwordsFor(spec: DatabaseSpec, stored: ReadonlyMap<string, Secret>): 
       verifiers.set(username, secretDigest(known));
     }
   }
-  return { system, verifiers, fresh };
+  return { system, verifiers, etcd, fresh };
 }
 
 /** Whether the spec that is stored says the same: what an interrupted create goes on from. */
@@ -194,7 +202,9 @@ export async function intentionFor(given: {
   const { spec, stored } = input;
   const before = view.snapshot.database?.value;
   const instances = await place(tools, view, input, records);
-  const passwords = passwordsFor(spec, view.secrets);
+  const ids = instances.map(({ instance_id }) => instance_id);
+  const etcdUsers = (await mayLockOut(tools.store)) ? ids : null;
+  const passwords = passwordsFor({ spec, stored: view.secrets, etcdUsers });
   const uid = before?.uid ?? randomUUID();
   const known = new Map(records.map((record) => [record.instance_id, record]));
   const desired = desiredState({
@@ -204,6 +214,7 @@ export async function intentionFor(given: {
     prefix: tools.store.keys.prefix,
     system_digests: passwords.system,
     verifier_digests: passwords.verifiers,
+    etcd_digests: passwords.etcd,
   });
   return {
     desired: updateDatabase({
@@ -223,7 +234,7 @@ export async function intentionFor(given: {
     })),
     ports: newPorts(view, instances),
     secrets: passwords.fresh,
-    obsoleteSecrets: obsoleteSecrets(spec, view),
+    obsoleteSecrets: obsoleteSecrets(spec, view, etcdUsers ?? []),
     lostHosts,
   };
 }
@@ -237,11 +248,12 @@ function primariesOf(view: View, lostHosts: ReadonlySet<string>): Map<string, st
   );
 }
 
-/** Secrets of users that the spec does not have any more. */
-function obsoleteSecrets(spec: DatabaseSpec, view: View): string[] {
+/** Secrets of users that the spec does not have any more, and of etcd users of instances that are gone. */
+function obsoleteSecrets(spec: DatabaseSpec, view: View, etcdUsers: readonly string[]): string[] {
   const wanted = new Set<string>([
     ...SYSTEM_SECRETS,
     ...spec.database_users.map(({ username }) => verifierSecret(username)),
+    ...etcdUsers.map(etcdSecret),
   ]);
   return [...view.snapshot.secrets.keys()].filter((name) => !wanted.has(name));
 }

@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto';
-import { PgctlError } from '../errors.ts';
+import { assertNever, PgctlError } from '../errors.ts';
 import { canonicalJson, type Json } from '../json.ts';
 import type { Plan } from '../plan/plan.ts';
 import { resourceKey, type ResourceKey, type StoredResource } from '../plan/resource.ts';
 import { planDocument } from '../plan/summary.ts';
 import { failedInstance, succeededInstance } from '../records/outcome.ts';
 import type { DatabaseRecord, InstanceRecord, TaskEventRecord, TaskRecord } from '../records/types.ts';
-import type { DropKeysStep } from '../steps/step.ts';
+import { ETCD_USER_TYPE, type EtcdUserAttributes } from '../resources/etcd-user.ts';
+import { attributesOf } from '../resources/type.ts';
+import type { StoreStep } from '../steps/step.ts';
 import type { Stored } from '../store/codec.ts';
 import type { DatabaseLock } from '../store/lock.ts';
 import { INSTANCE_TYPE } from '../store/planned.ts';
@@ -196,9 +198,18 @@ export class OperationJournal implements Journal {
     if (instance !== null) this.#instances.set(instance.instance_id, this.#stored(instance, revision));
   }
 
-  /** Takes lost hosts out of Patroni's clusters: the next leader comes now, and not when a lease ends. */
+  /**
+   * Takes lost hosts out of Patroni's clusters: the next leader comes now, and not when a lease ends. Where
+   * instances have users of their own in etcd, those of the lost ones go first, so that a host which was only
+   * cut off cannot take its place again.
+   */
   async depose(lostHosts: ReadonlySet<string>): Promise<void> {
     const { store, lock, snapshot } = this.#request;
+    for (const { value } of snapshot.resources) {
+      if (value.type !== ETCD_USER_TYPE) continue;
+      const { user, scope, member } = attributesOf<EtcdUserAttributes>(value);
+      if (lostHosts.has(member)) await this.changeStore({ kind: 'drop_etcd_user', user, scope, member });
+    }
     for (const { databaseId, nodeName } of snapshot.patroni) {
       const cluster = await store.patroni.get(databaseId, nodeName);
       const writes = cluster === null ? [] : store.patroni.depose(cluster, lostHosts);
@@ -206,10 +217,26 @@ export class OperationJournal implements Journal {
     }
   }
 
-  /** Removes Patroni's keys of a scope, `<database>.<node>`, or of one member of it. */
-  async dropPatroniKeys({ scope, member }: DropKeysStep): Promise<void> {
+  async changeStore(step: StoreStep): Promise<void> {
     const { store, lock } = this.#request;
-    await lock.commit([store.patroni.drop(scope, member)]);
+    // etcd's users cannot be changed in a transaction that compares the lock.
+    lock.assertHeld();
+    switch (step.kind) {
+      case 'drop_keys':
+        await lock.commit([store.patroni.drop(step.scope, step.member)]);
+        return;
+      case 'put_etcd_user': {
+        const { user, password, scope_prefix: scopePrefix, guard_key: guardKey } = step;
+        await store.etcdUsers.put({ user, password, scopePrefix, guardKey });
+        return;
+      }
+      case 'drop_etcd_user':
+        await store.etcdUsers.drop(step.user);
+        await store.patroni.revokeLeases(step.scope, step.member);
+        return;
+      default:
+        assertNever(step);
+    }
   }
 
   /** Ends an operation whose events all succeeded. */

@@ -268,7 +268,7 @@ export async function operate(tools: OperationTools, request: OperationRequest):
           limitMs: tools.limitMs,
           stop: interruption.stop,
           kill: interruption.kill,
-          dropPatroniKeys: (step) => journal.dropPatroniKeys(step),
+          changeStore: (step) => journal.changeStore(step),
         },
         plans,
       );

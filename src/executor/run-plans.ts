@@ -5,7 +5,7 @@ import type { EventOutcome, Phase, Plan, PlanEvent } from '../plan/plan.ts';
 import { resourceKey, type ResourceKey, type StoredResource } from '../plan/resource.ts';
 import { typeOf } from '../resources/registry.ts';
 import type { InstanceObservation } from '../resources/type.ts';
-import type { DropKeysStep, HostStep, StepOutput } from '../steps/step.ts';
+import { isStoreStep, type HostStep, type StepOutput, type StoreStep } from '../steps/step.ts';
 import type { Transport } from '../transport/transport.ts';
 import type { EventIdentity, Reporter } from '../ui/events.ts';
 import { actionOf, contextAt, isInert, placeOf, stepsOf, type Surroundings } from './lifecycle.ts';
@@ -51,8 +51,8 @@ export interface PlansRun {
   readonly stop: AbortSignal;
   /** Ends what runs. */
   readonly kill: AbortSignal;
-  /** Removes Patroni's keys of a scope, or of one member of it. */
-  dropPatroniKeys(step: DropKeysStep): Promise<void>;
+  /** Carries out a step that changes etcd. */
+  changeStore(step: StoreStep): Promise<void>;
 }
 
 /** How a run of all plans came out. */
@@ -158,9 +158,9 @@ async function carryOut(run: PlansRun, placed: PlacedEvent): Promise<Carried> {
   run.report({ kind: 'event_started', ...identityOf(placed, hostId) });
   const steps = stepsOf(event, contextAt(place, event.resource, run.around));
   for (const step of steps) {
-    if (step.kind === 'drop_keys') await run.dropPatroniKeys(step);
+    if (isStoreStep(step)) await run.changeStore(step);
   }
-  const hostSteps = steps.filter((step): step is HostStep => step.kind !== 'drop_keys');
+  const hostSteps = steps.filter((step): step is HostStep => !isStoreStep(step));
   if (place.kind === 'controller' || hostSteps.length === 0)
     return { outcome: { kind: 'ok' }, hostId, outputs: [] };
   const result = await runOnHost({

@@ -5,7 +5,8 @@
 
 /**
  * `prepare guard` asks etcd whether this instance may still run. It waits while etcd is silent and says no
- * only on a definite no: an answer that the key is not there, or is another database's.
+ * only on a definite no: an answer that the key is not there, or is another database's, or, where the instance
+ * has a user in etcd, that there is no such user.
  *
  * `prepare clean` removes what an initdb that was cut short left behind. Patroni would take the torso for a
  * data directory and stay broken for good; and its `/initialize` key, empty until initdb is done, would keep
@@ -13,7 +14,7 @@
  * and only as long as the mark `initialized` was never set: a directory that once was whole is never touched.
  */
 export const PREPARE = `
-import base64, json, os, shutil, ssl, sys, time, urllib.request
+import base64, json, os, shutil, ssl, sys, time, urllib.error, urllib.request
 
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 with open(os.path.join(HERE, "prepare.json")) as f:
@@ -25,15 +26,43 @@ def b64(text):
     return base64.b64encode(text.encode()).decode()
 
 
+class LockedOut(Exception):
+    pass
+
+
+def post(url, body, token=None):
+    headers = {"Content-Type": "application/json"}
+    if token:
+        headers["Authorization"] = token
+    request = urllib.request.Request(url, json.dumps(body).encode(), headers)
+    with OPENER.open(request, timeout=3) as reply:
+        return json.load(reply)
+
+
+INVALID_ARGUMENT = 3
+FAILED_PRECONDITION = 9
+
+
+def token_of(endpoint):
+    login = CONF.get("etcd")
+    if not login:
+        return None
+    try:
+        return post(endpoint + "/v3/auth/authenticate", login)["token"]
+    except urllib.error.HTTPError as refusal:
+        code = json.load(refusal).get("code")
+        if code == INVALID_ARGUMENT:
+            raise LockedOut() from None
+        if code == FAILED_PRECONDITION:
+            return None  # etcd has no users any more
+        raise
+
+
 def call(path, body):
     error = None
     for endpoint in CONF["endpoints"]:
         try:
-            request = urllib.request.Request(
-                endpoint + path, json.dumps(body).encode(), {"Content-Type": "application/json"}
-            )
-            with OPENER.open(request, timeout=3) as reply:
-                return json.load(reply)
+            return post(endpoint + path, body, token_of(endpoint))
         except (OSError, ValueError) as caught:
             error = caught
     raise OSError("no etcd of %s answers: %s" % (", ".join(CONF["endpoints"]), error))
@@ -57,7 +86,15 @@ def get(key):
 
 
 def guard():
-    found = get(CONF["guard_key"])
+    try:
+        found = get(CONF["guard_key"])
+    except LockedOut:
+        print(
+            "pgctl: %s does not start: etcd does not know its user %s (it was removed from its database)"
+            % (CONF["instance_id"], CONF["etcd"]["name"]),
+            file=sys.stderr,
+        )
+        return 1
     value = json.loads(base64.b64decode(found.get("value", ""))) if found else None
     if value and value.get("allowed") is True and value.get("database_uid") == CONF["database_uid"]:
         return 0

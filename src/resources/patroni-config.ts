@@ -28,13 +28,31 @@ export interface PatroniConfigAttributes {
   readonly config: JsonObject;
   /** Digests of the passwords by secret name, so that a new one is a difference. */
   readonly secret_digests: Readonly<Record<SystemSecret, string>>;
+  /** The instance's own user in etcd; absent where etcd has none. */
+  readonly etcd_user?: EtcdLogin;
+}
+
+/** Who an instance is in etcd. */
+export interface EtcdLogin {
+  readonly user: string;
+  /** Name of the secret that holds its password. */
+  readonly password: string;
+  readonly password_digest: string;
 }
 
 /** Patroni's configuration with its passwords in place. */
-function withPasswords(config: JsonObject, context: LifecycleContext): JsonObject {
+function withPasswords(
+  { config, etcd_user }: PatroniConfigAttributes,
+  context: LifecycleContext,
+): JsonObject {
   const password = (name: SystemSecret): string => context.secret(name).reveal();
+  const login = etcd_user && {
+    username: etcd_user.user,
+    password: context.secret(etcd_user.password).reveal(),
+  };
   return {
     ...config,
+    ...(login === undefined ? {} : { etcd3: { ...(config.etcd3 as JsonObject), ...login } }),
     restapi: {
       ...(config.restapi as JsonObject),
       authentication: { username: REST_USER, password: password('restapi') },
@@ -50,7 +68,7 @@ function withPasswords(config: JsonObject, context: LifecycleContext): JsonObjec
 }
 
 function files(a: PatroniConfigAttributes, context: LifecycleContext): FileStep[] {
-  const yaml = stringify(withPasswords(a.config, context), { lineWidth: 0, aliasDuplicateObjects: false });
+  const yaml = stringify(withPasswords(a, context), { lineWidth: 0, aliasDuplicateObjects: false });
   const prepare = {
     instance_id: a.instance_id,
     database_uid: a.database_uid,
@@ -58,7 +76,11 @@ function files(a: PatroniConfigAttributes, context: LifecycleContext): FileStep[
     guard_key: a.guard_key,
     scope_prefix: a.scope_prefix,
     bootstrap: 'bootstrap' in a.config,
+    ...(a.etcd_user === undefined
+      ? {}
+      : { etcd: { name: a.etcd_user.user, password: context.secret(a.etcd_user.password).reveal() } }),
   };
+  const prepareJson = `${JSON.stringify(prepare, null, 2)}\n`;
   const file = (name: string, mode: string, content: string | Secret): FileStep => ({
     kind: 'file',
     path: `${a.dir}/${name}`,
@@ -71,7 +93,7 @@ function files(a: PatroniConfigAttributes, context: LifecycleContext): FileStep[
     file('bin/prepare', '0700', `#!${a.python}\n${PREPARE}`),
     file('bin/post-bootstrap', '0700', POST_BOOTSTRAP),
     file('bin/replica', '0700', REPLICA),
-    file('prepare.json', '0600', `${JSON.stringify(prepare, null, 2)}\n`),
+    file('prepare.json', '0600', a.etcd_user === undefined ? prepareJson : new Secret(prepareJson)),
     file(
       'patroni.yml',
       '0600',

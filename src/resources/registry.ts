@@ -2,6 +2,7 @@ import { PgctlError } from '../errors.ts';
 import type { MigrationTable } from '../plan/migrate.ts';
 import { clusterConfigType } from './cluster-config.ts';
 import { directoryType } from './directory.ts';
+import { etcdUserType } from './etcd-user.ts';
 import { instanceType } from './instance.ts';
 import { memberType } from './member.ts';
 import { nodeType } from './node.ts';
@@ -17,6 +18,7 @@ import { unitType } from './unit.ts';
 const TYPES: ReadonlyMap<string, ResourceType> = new Map(
   [
     patroniScopeType,
+    etcdUserType,
     memberType,
     directoryType,
     patroniConfigType,

@@ -69,9 +69,38 @@ export interface DropKeysStep {
   readonly member?: string;
 }
 
-export type Step = ScriptStep | FileStep | SqlStep | WaitStep | DropKeysStep;
-/** The steps that a host runs; the rest run on pgctl's own machine. */
-export type HostStep = Exclude<Step, DropKeysStep>;
+/** Makes a user of etcd with a role of the same name, which reaches some of Patroni's keys. */
+export interface PutEtcdUserStep {
+  readonly kind: 'put_etcd_user';
+  readonly user: string;
+  /** Prefix of the keys that it may read and write. */
+  readonly scope_prefix: string;
+  /** Key that it may read besides. */
+  readonly guard_key: string;
+  readonly password: Secret;
+}
+
+/**
+ * Removes a user of etcd with its role, and ends the leases of its member: keeping a lease alive needs no
+ * rights, so an instance without a user would otherwise stay the leader.
+ */
+export interface DropEtcdUserStep {
+  readonly kind: 'drop_etcd_user';
+  readonly user: string;
+  readonly scope: string;
+  /** A host's id. */
+  readonly member: string;
+}
+
+/** The steps that change etcd, from pgctl's own machine. */
+export type StoreStep = DropKeysStep | PutEtcdUserStep | DropEtcdUserStep;
+/** The steps that a host runs. */
+export type HostStep = ScriptStep | FileStep | SqlStep | WaitStep;
+export type Step = HostStep | StoreStep;
+
+export function isStoreStep(step: Step): step is StoreStep {
+  return step.kind === 'drop_keys' || step.kind === 'put_etcd_user' || step.kind === 'drop_etcd_user';
+}
 
 /** What a step that ran to its end said. */
 export interface StepOutput {
@@ -86,6 +115,10 @@ export function stepName(step: Step): string {
       return `write ${step.path}`;
     case 'drop_keys':
       return `remove Patroni's keys of ${step.scope}`;
+    case 'put_etcd_user':
+      return `make the etcd user ${step.user}`;
+    case 'drop_etcd_user':
+      return `remove the etcd user ${step.user}`;
     default:
       return step.name;
   }

@@ -28,13 +28,17 @@ export interface Operator {
   dispose(): Promise<void>;
 }
 
-export async function operatorOf(endpoints: readonly string[]): Promise<Operator> {
+export async function operatorOf(
+  endpoints: readonly string[],
+  more: Readonly<Record<string, string>> = {},
+): Promise<Operator> {
   const home = await mkdtemp(join(tmpdir(), 'pgctl-operator-'));
   const env = {
     PATH: process.env.PATH ?? '',
     HOME: home,
     USER: 'tester',
     PGCTL_ENDPOINTS: endpoints.join(','),
+    ...more,
   };
   const run: Operator['run'] = async (args, options = {}) => {
     const result = await execa('node', [PROGRAM, ...args], {

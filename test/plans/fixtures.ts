@@ -154,15 +154,18 @@ const DIGESTS = { superuser: 'd1', replication: 'd2', restapi: 'd3' };
 export function desired(
   changes: PlacementChanges = {},
   verifiers: Readonly<Record<string, string>> = {},
+  { etcdUsers = false }: { readonly etcdUsers?: boolean } = {},
 ): Resource[][] {
+  const instances = placed(changes);
   return [
     desiredState({
       spec: changes.spec ?? spec(),
       uid: UID,
-      instances: placed(changes),
+      instances,
       prefix: '/pgctl',
       system_digests: DIGESTS,
       verifier_digests: new Map(Object.entries(verifiers)),
+      etcd_digests: etcdUsers ? new Map(instances.map(({ instance_id }) => [instance_id, 'd4'])) : undefined,
     }),
   ];
 }

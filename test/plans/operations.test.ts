@@ -22,6 +22,8 @@ const SHOP = {
 const VERIFIERS = { app: 'v1' };
 const shop = (): Resource[] => desired(SHOP, VERIFIERS).flat();
 
+const TWO: PlacementChanges = { spec: spec({ hosts: ['host-1', 'host-2'] }) };
+
 const ONE: PlacementChanges = { hosts: [host(1)], spec: spec({ hosts: ['host-1'] }) };
 
 const on = (resource: Resource, id: string): boolean =>
@@ -42,6 +44,7 @@ interface Golden {
   readonly operation?: string;
   readonly current?: readonly StoredResource[];
   readonly desired: Resource[][];
+  readonly lostHosts?: ReadonlySet<string>;
 }
 
 const GOLDENS: readonly Golden[] = [
@@ -53,6 +56,28 @@ const GOLDENS: readonly Golden[] = [
       hosts: [1, 2, 3].map((n) => localHost(n)),
       spec: spec({ hosts: ['local-1', 'local-2', 'local-3'] }),
     }),
+  },
+  {
+    title: 'creating on two hosts where etcd has users',
+    desired: desired(TWO, {}, { etcdUsers: true }),
+  },
+  {
+    title: 'the same spec again where etcd has users',
+    current: left(desired(TWO, {}, { etcdUsers: true }).flat()),
+    desired: desired(TWO, {}, { etcdUsers: true }),
+  },
+  {
+    title: 'recovering from the loss of a host where etcd has users',
+    operation: 'recover',
+    current: left(desired(TWO, {}, { etcdUsers: true }).flat()),
+    desired: desired(ONE, {}, { etcdUsers: true }),
+    lostHosts: new Set(['host-2']),
+  },
+  {
+    title: 'deleting a database where etcd has users',
+    operation: 'delete',
+    current: left(desired(TWO, {}, { etcdUsers: true }).flat()),
+    desired: deleteDatabase(),
   },
   { title: 'the same spec again', current: left(shop()), desired: desired(SHOP, VERIFIERS) },
   { title: 'deleting a database', operation: 'delete', current: left(shop()), desired: deleteDatabase() },
@@ -79,7 +104,8 @@ const GOLDENS: readonly Golden[] = [
   },
 ];
 
-const planOf = ({ current = [], desired: states }: Golden) => planOperation({ current, desired: states });
+const planOf = ({ current = [], desired: states, lostHosts = new Set<string>() }: Golden) =>
+  planOperation({ current, desired: states, lostHosts });
 
 describe('a plan for', () => {
   it.each(GOLDENS)('$title', async (golden) => {

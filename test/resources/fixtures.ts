@@ -1,5 +1,6 @@
 import { clusterConfig } from '../../src/resources/cluster-config.ts';
 import { directory } from '../../src/resources/directory.ts';
+import { etcdUser } from '../../src/resources/etcd-user.ts';
 import { instance, type InstanceAttributes } from '../../src/resources/instance.ts';
 import { member } from '../../src/resources/member.ts';
 import { node } from '../../src/resources/node.ts';
@@ -24,6 +25,7 @@ export const SECRETS: Readonly<Record<string, string>> = {
   superuser: 'canary-superuser',
   replication: "canary: 'replication' #",
   restapi: 'canary-restapi',
+  'etcd.own': 'canary-etcd',
   'verifier.app': 'SCRAM-SHA-256$4096:c2FsdA==$c3RvcmVk:c2VydmVy',
 };
 
@@ -102,9 +104,25 @@ export const aConfig = (config: Readonly<Record<string, unknown>> = {}): Resourc
     [],
   );
 
+const ETCD_LOGIN = { user: `pgctl/${INSTANCE}`, password: 'etcd.own', password_digest: 'd4' };
+
+export const anEtcdUser = (): Resource =>
+  etcdUser({
+    ...{ instance_id: INSTANCE, scope: 'shop.n1', member: 'host-1' },
+    ...{ scope_prefix: '/pgctl/patroni/shop.n1/', guard_key: `/pgctl/v1/guards/${INSTANCE}` },
+    ...ETCD_LOGIN,
+  });
+
+/** The configuration of an instance that has a user in etcd. */
+export function aConfigWithEtcdUser(): Resource {
+  const config = aConfig({ etcd3: { hosts: ['10.0.0.9:2379'] } });
+  return { ...config, attributes: { ...config.attributes, etcd_user: ETCD_LOGIN } };
+}
+
 /** One resource of every type. */
 export const ONE_OF_EACH: readonly Resource[] = [
   patroniScope('shop.n1'),
+  anEtcdUser(),
   member({ scope: 'shop.n1', name: 'host-1' }, 'patroni_scope/shop.n1'),
   clusterConfig(
     { scope: 'shop.n1', config: { ttl: 30, postgresql: { parameters: { max_connections: '200' } } } },
@@ -157,6 +175,9 @@ export function shownStep(step: Step): string {
       return `### file of ${step.owner}, ${step.mode}: ${step.path}\n${block('content', shownText(step.content))}`;
     case 'sql':
       return `### sql: ${step.name}\n${JSON.stringify(step.connection)}\n${block('sql', shownText(step.sql))}`;
+    case 'put_etcd_user':
+    case 'drop_etcd_user':
+      return `### ${JSON.stringify(step)}\n`;
     case 'drop_keys':
       return `### drop keys of ${step.scope}${step.member === undefined ? '' : `, member ${step.member}`}\n`;
   }

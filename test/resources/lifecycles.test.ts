@@ -8,6 +8,7 @@ import { attributesOf } from '../../src/resources/type.ts';
 import { revealText, type FileStep, type ScriptStep, type Step } from '../../src/steps/step.ts';
 import {
   aConfig,
+  aConfigWithEtcdUser,
   aRole,
   anInstance,
   CONTEXT,
@@ -68,6 +69,30 @@ describe('every type', () => {
 
   it('is known by name only: another is from a newer pgctl', () => {
     expect(() => typeOf({ type: 'backup' })).toThrow(expect.objectContaining({ code: 'store_newer' }));
+  });
+});
+
+describe('patroni_config of an instance that has a user in etcd', () => {
+  const config = aConfigWithEtcdUser();
+  const steps = typeOf(config).create(config, CONTEXT) as FileStep[];
+  const contentOf = (name: string): string =>
+    revealText(steps.find(({ path }) => path.endsWith(`/${name}`))?.content ?? '');
+
+  it('logs in to etcd, and so does the guard', () => {
+    const login = { username: `pgctl/${INSTANCE}`, password: 'canary-etcd' };
+    expect(parse(contentOf('patroni.yml'))).toMatchObject({ etcd3: { hosts: ['10.0.0.9:2379'], ...login } });
+    expect(JSON.parse(contentOf('prepare.json'))).toMatchObject({
+      etcd: { name: login.username, password: login.password },
+    });
+  });
+
+  it('keeps both files secret', () => {
+    const holding = steps.filter(({ content }) => revealText(content).includes('canary'));
+    expect(holding.map(({ mode, owner }) => [mode, owner])).toEqual([
+      ['0600', 'postgres'],
+      ['0600', 'postgres'],
+    ]);
+    expect(JSON.stringify([config, steps])).not.toContain('canary');
   });
 });
 
