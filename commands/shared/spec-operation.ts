@@ -1,5 +1,5 @@
-import { randomBytes, randomUUID } from 'node:crypto';
-import { desiredState, verifierSecret } from '../../plans/desired-state.ts';
+import { randomUUID } from 'node:crypto';
+import { desiredState } from '../../plans/desired-state.ts';
 import { instanceId, type PlacedInstance, placeInstances, portDomain } from '../../plans/placement.ts';
 import { updateDatabase } from '../../plans/update-database.ts';
 import { PgctlError } from '../../src/errors.ts';
@@ -7,10 +7,6 @@ import { canonicalJson } from '../../src/json.ts';
 import type { InstanceDraft } from '../../src/records/planned.ts';
 import { resourceKey } from '../../src/plan/resource.ts';
 import type { HostRecord, InstanceRecord } from '../../src/records/types.ts';
-import { etcdSecret } from '../../src/resources/etcd-user.ts';
-import { SYSTEM_SECRETS, type SystemSecret } from '../../src/resources/patroni-config.ts';
-import { SALT_BYTES, scramMatches, scramVerifier, secretDigest } from '../../src/scram.ts';
-import { Secret } from '../../src/secret.ts';
 import { invalidSpec, locateIssues } from '../../src/spec/issue.ts';
 import type { DatabaseSpec, SpecIssue, SpecPositions, StoredSpec } from '../../src/spec/types.ts';
 import { listeningPortsStep, readListeningPorts } from '../../src/steps/host-facts.ts';
@@ -19,59 +15,12 @@ import { runOnHost } from '../../src/executor/on-host.ts';
 import type { Intention, View } from '../../src/executor/intention.ts';
 import type { OperationRequest, OperationTools } from '../../src/executor/operation.ts';
 import { mayLockOut } from './lock-out.ts';
+import { obsoleteSecrets, passwordsFor } from './passwords.ts';
 
 export interface CreationInput {
   readonly spec: DatabaseSpec;
   readonly stored: StoredSpec;
   readonly positions: SpecPositions;
-}
-
-const PASSWORD_BYTES = 24;
-
-/** Secrets that the database needs: what is stored, and what is new or differs. */
-interface Passwords {
-  readonly system: Readonly<Record<SystemSecret, string>>;
-  readonly verifiers: ReadonlyMap<string, string>;
-  /** Of etcd users, by the instance's id; undefined where etcd has no users. */
-  readonly etcd: ReadonlyMap<string, string> | undefined;
-  readonly fresh: ReadonlyMap<string, Secret>;
-}
-
-/**
- * The passwords of Patroni's accounts are random and made once. A user's verifier is made anew only where the
- * stored one is not of the password in the spec, so that the same spec plans nothing.
- */
-function passwordsFor(given: {
-  readonly spec: DatabaseSpec;
-  readonly stored: ReadonlyMap<string, Secret>;
-  /** Ids of the instances that have a user in etcd; null where etcd has no users. */
-  readonly etcdUsers: readonly string[] | null;
-}): Passwords {
-  const { spec, stored, etcdUsers } = given;
-  const fresh = new Map<string, Secret>();
-  const digest = (name: string): string => {
-    const secret = stored.get(name) ?? new Secret(randomBytes(PASSWORD_BYTES).toString('base64url'));
-    if (!stored.has(name)) fresh.set(name, secret);
-    return secretDigest(secret);
-  };
-  const system = Object.fromEntries(SYSTEM_SECRETS.map((name) => [name, digest(name)])) as Record<
-    SystemSecret,
-    string
-  >;
-  const etcd = etcdUsers === null ? undefined : new Map(etcdUsers.map((id) => [id, digest(etcdSecret(id))]));
-  const verifiers = new Map<string, string>();
-  for (const { username, password } of spec.database_users) {
-    const name = verifierSecret(username);
-    const known = stored.get(name);
-    if (password !== undefined && (known === undefined || !scramMatches(known, password))) {
-      const verifier = scramVerifier(password, randomBytes(SALT_BYTES));
-      fresh.set(name, verifier);
-      verifiers.set(username, secretDigest(verifier));
-    } else if (known !== undefined) {
-      verifiers.set(username, secretDigest(known));
-    }
-  }
-  return { system, verifiers, etcd, fresh };
 }
 
 /** Whether the spec that is stored says the same: what an interrupted create goes on from. */
@@ -234,7 +183,7 @@ export async function intentionFor(given: {
     })),
     ports: newPorts(view, instances),
     secrets: passwords.fresh,
-    obsoleteSecrets: obsoleteSecrets(spec, view, etcdUsers ?? []),
+    obsoleteSecrets: obsoleteSecrets({ spec, stored: view.secrets, etcdUsers }),
     lostHosts,
   };
 }
@@ -246,16 +195,6 @@ function primariesOf(view: View, lostHosts: ReadonlySet<string>): Map<string, st
       leader === null || lostHosts.has(leader) ? [] : [[scope, leader] as const],
     ),
   );
-}
-
-/** Secrets of users that the spec does not have any more, and of etcd users of instances that are gone. */
-function obsoleteSecrets(spec: DatabaseSpec, view: View, etcdUsers: readonly string[]): string[] {
-  const wanted = new Set<string>([
-    ...SYSTEM_SECRETS,
-    ...spec.database_users.map(({ username }) => verifierSecret(username)),
-    ...etcdUsers.map(etcdSecret),
-  ]);
-  return [...view.snapshot.secrets.keys()].filter((name) => !wanted.has(name));
 }
 
 /** What no update can do, with the way that does. @throws PgctlError `invalid_spec` */

@@ -35,7 +35,9 @@ async function accounts(): Promise<readonly string[]> {
 }
 
 async function sql(host: string, statement: string): Promise<string> {
-  const ran = await lab.host(host).run('psql -XAtq -v ON_ERROR_STOP=1 -p 5433 -d shop', { user: 'postgres', input: statement });
+  const ran = await lab
+    .host(host)
+    .run('psql -XAtq -v ON_ERROR_STOP=1 -p 5433 -d shop', { user: 'postgres', input: statement });
   if (ran.exitCode !== 0) throw new Error(`${host}: ${ran.stderr}`);
   return ran.stdout.trim();
 }
@@ -137,6 +139,8 @@ describe('an etcd with users', () => {
     expect(await sql(primary, 'insert into kept values (3); select count(*) from kept where id = 1')).toBe(
       '1',
     );
+    const secrets = await asRoot('get', '--keys-only', '--prefix', '/pgctl/v1/secrets/');
+    expect(secrets.match(/etcd\.\S+/g)).toEqual(['etcd.shop.n1.host-2', 'etcd.shop.n1.host-3']);
     const unit = 'pgctl-shop.n1.host-1.service';
     await lab.host('host-1').run(`systemctl restart ${unit}`);
     await expect
