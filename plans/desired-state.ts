@@ -108,8 +108,8 @@ function desiredInstance(
     [resourceKey(place)],
   );
   const config_file = `${dir}/patroni.yml`;
-    const known = member({ scope: placed.scope, name: host }, scopeKey);
-    const before = [resourceKey(config), scopeKey, resourceKey(known), ...admitted.map(resourceKey)];
+  const known = member({ scope: placed.scope, name: host }, scopeKey);
+  const before = [resourceKey(config), scopeKey, resourceKey(known), ...admitted.map(resourceKey)];
   const manager =
     placed.manager === 'systemd'
       ? unit(
