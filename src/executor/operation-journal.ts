@@ -33,6 +33,9 @@ export interface MarkRequest {
   readonly now: () => Date;
 }
 
+/** How often a leader may change while lost hosts are taken out of its cluster. */
+const DEPOSING_ATTEMPTS = 5;
+
 /** A digest of what an event was to make, so that a resume can tell whether that is still wanted. */
 function inputHash({ event }: PlacedEvent): string {
   const { type, id, attributes } = event.resource;
@@ -204,16 +207,30 @@ export class OperationJournal implements Journal {
    * cut off cannot take its place again.
    */
   async depose(lostHosts: ReadonlySet<string>): Promise<void> {
-    const { store, lock, snapshot } = this.#request;
+    const { snapshot } = this.#request;
     for (const { value } of snapshot.resources) {
       if (value.type !== ETCD_USER_TYPE) continue;
       const { user, scope, member } = attributesOf<EtcdUserAttributes>(value);
       if (lostHosts.has(member)) await this.changeStore({ kind: 'drop_etcd_user', user, scope, member });
     }
     for (const { databaseId, nodeName } of snapshot.patroni) {
+      await this.#deposeFrom(databaseId, nodeName, lostHosts);
+    }
+  }
+
+  async #deposeFrom(databaseId: string, nodeName: string, lostHosts: ReadonlySet<string>): Promise<void> {
+    const { store, lock } = this.#request;
+    for (let attempt = 1; ; attempt++) {
       const cluster = await store.patroni.get(databaseId, nodeName);
       const writes = cluster === null ? [] : store.patroni.depose(cluster, lostHosts);
-      if (writes.length > 0) await lock.commit(writes);
+      try {
+        if (writes.length > 0) await lock.commit(writes);
+        return;
+      } catch (error) {
+        // Patroni was faster: whoever leads now may well be one of those that are left.
+        if (!(error instanceof PgctlError && error.code === 'stale') || attempt === DEPOSING_ATTEMPTS)
+          throw error;
+      }
     }
   }
 

@@ -47,7 +47,7 @@ export interface PatroniCluster {
   readonly failover: string | null;
 }
 
-/** Patroni's keys, which pgctl reads and never writes, but to remove them. */
+/** Patroni's keys, which pgctl reads, removes, and writes in one case only: to have a lost leader replaced. */
 export class Patroni {
   readonly #kv: Kv;
   readonly #keys: Keys;
@@ -71,21 +71,35 @@ export class Patroni {
   }
 
   /**
-   * Takes the leader's role and the membership of lost hosts out of a cluster, so that the others need not wait
-   * for the lease of a leader that is gone. The commit fails where somebody else leads by then.
+   * Takes lost hosts out of a cluster, so that the others need not wait for the lease of a leader that is gone.
+   * Where none of the others leads, they are asked to settle it among themselves: Patroni would ask every member
+   * it ever knew, and one that was only cut off answers, as a replica whose WAL ends past theirs, for ever.
+   * The commit fails where somebody else leads by then.
    */
   depose(cluster: PatroniCluster, lostHosts: ReadonlySet<string>): Write[] {
-    const { databaseId, nodeName, leader, leaderModRevision, members } = cluster;
+    const { databaseId, nodeName, leader, leaderModRevision, members, initialize } = cluster;
     const prefix = this.#keys.patroniScope(databaseId, nodeName);
-    const leads = leader !== null && leaderModRevision !== null && lostHosts.has(leader);
-    return [
-      ...(leads
-        ? [{ kind: 'delete', key: `${prefix}leader`, expect: { modRevision: leaderModRevision } } as const]
-        : []),
-      ...members
-        .filter(({ name }) => lostHosts.has(name))
-        .map(({ name }): Write => ({ kind: 'delete', key: `${prefix}${MEMBERS}${name}`, expect: 'any' })),
-    ];
+    const gone = members.filter(({ name }) => lostHosts.has(name));
+    const writes = gone.map(({ name }): Write => ({
+      kind: 'delete',
+      key: `${prefix}${MEMBERS}${name}`,
+      expect: 'any',
+    }));
+    const led = leader === null || lostHosts.has(leader);
+    const former = leader ?? [...lostHosts][0];
+    if (!led || former === undefined) return writes;
+    const key = `${prefix}leader`;
+    writes.push(
+      leaderModRevision === null
+        ? { kind: 'check', key, expect: 'absent' }
+        : { kind: 'delete', key, expect: { modRevision: leaderModRevision } },
+    );
+    // Whoever takes the role removes it; a cluster that never came to be has nobody who would.
+    if ((initialize ?? '') !== '' && members.length > gone.length) {
+      const value = JSON.stringify({ leader: former });
+      writes.push({ kind: 'put', key: `${prefix}failover`, value, expect: 'any' });
+    }
+    return writes;
   }
 
   /**

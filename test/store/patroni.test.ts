@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { Keys } from '../../src/store/keys.ts';
 import type { KeyValue } from '../../src/store/range.ts';
-import { parseClusters } from '../../src/store/patroni.ts';
+import { Patroni, parseClusters } from '../../src/store/patroni.ts';
 
 const keys = new Keys('/pgctl');
 
@@ -103,6 +103,55 @@ describe("Patroni's keys", () => {
     expect(cluster).toMatchObject({ leader: null, leaderOptime: null });
     expect(cluster?.members).toMatchObject([
       { name: 'host-1', state: null, role: null, timeline: null, xlogLocation: null, pendingRestart: false },
+    ]);
+  });
+});
+
+describe('lost hosts', () => {
+  const scope = `${keys.patroniNamespace}shop.n1/`;
+  const patroni = new Patroni(undefined as never, keys);
+  const deposed = (entries: Readonly<Record<string, string>>, ...lost: readonly string[]): unknown => {
+    const [cluster] = parseClusters(keys, found(entries));
+    return cluster === undefined ? null : patroni.depose(cluster, new Set(lost));
+  };
+  const without = (...names: readonly string[]): Record<string, string> =>
+    Object.fromEntries(Object.entries(CLUSTER).filter(([name]) => !names.includes(name)));
+  const member = (name: string): object => ({
+    kind: 'delete',
+    key: `${scope}members/${name}`,
+    expect: 'any',
+  });
+  const leaderGone = { kind: 'delete', key: `${scope}leader`, expect: { modRevision: '9' } };
+  const noLeader = { kind: 'check', key: `${scope}leader`, expect: 'absent' };
+  const election = (leader: string): object => ({
+    kind: 'put',
+    key: `${scope}failover`,
+    value: JSON.stringify({ leader }),
+    expect: 'any',
+  });
+
+  test('that hold a replica leave the leader alone', () => {
+    expect(deposed(CLUSTER, 'host-1')).toEqual([member('host-1')]);
+  });
+
+  test('that hold the leader make the others choose one among themselves', () => {
+    expect(deposed(CLUSTER, 'host-2')).toEqual([member('host-2'), leaderGone, election('host-2')]);
+  });
+
+  test('make the others choose where the leader is gone already', () => {
+    expect(deposed(without('shop.n1/leader'), 'host-2')).toEqual([
+      member('host-2'),
+      noLeader,
+      election('host-2'),
+    ]);
+  });
+
+  test('ask for no choice where nobody is left, or the cluster never came to be', () => {
+    expect(deposed(CLUSTER, 'host-1', 'host-2')).toEqual([member('host-1'), member('host-2'), leaderGone]);
+    expect(deposed(without('shop.n1/initialize'), 'host-2')).toEqual([member('host-2'), leaderGone]);
+    expect(deposed({ ...CLUSTER, 'shop.n1/initialize': '' }, 'host-2')).toEqual([
+      member('host-2'),
+      leaderGone,
     ]);
   });
 });
