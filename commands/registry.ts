@@ -66,7 +66,15 @@ export const COMMANDS: Readonly<Record<string, CommandGroup | CommandEntry>> = {
     verbs: {
       list: { summary: 'list tasks', load: () => import('./task/list.ts') },
       get: { summary: 'show a task', load: () => import('./task/get.ts') },
-      logs: { summary: 'show what a task did', load: () => import('./task/logs.ts') },
+      logs: { summary: 'show what a task did, or does', load: () => import('./task/logs.ts') },
+      resume: {
+        summary: 'go on with a task that stopped, failed or was interrupted',
+        load: () => import('./task/resume.ts'),
+      },
+      cancel: {
+        summary: 'have a task stop, wherever it runs',
+        load: () => import('./task/cancel.ts'),
+      },
     },
   },
   spec: {

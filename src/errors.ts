@@ -76,6 +76,8 @@ export const ERRORS = {
   operation_failed: { exit: EXIT.failed, retriable: true },
   /** Nobody knows whether a step on a host took effect. */
   outcome_unknown: { exit: EXIT.unknown, retriable: true },
+  /** Somebody asked the operation to stop, with `pgctl task cancel`; what it did is recorded. */
+  canceled: { exit: EXIT.failed, retriable: true },
   /** A time limit passed. */
   timeout: { exit: EXIT.timeout, retriable: true },
   /** SIGHUP, SIGINT and SIGTERM. */

@@ -9,7 +9,8 @@ export const command: CommandModule = {
       .argument('<task>', 'id of the task')
       .addHelpText('after', '\nExample:\n  pgctl task get 20260102-030405678-abc123'),
   async run(app, [id = '']) {
-    const { value } = await requireTask(await app.store(), id);
-    app.ui.result(taskDocument(value), showTask);
+    const store = await app.store();
+    const { value } = await requireTask(store, id);
+    app.ui.result(taskDocument(value, await store.locks()), showTask);
   },
 };

@@ -18,8 +18,9 @@ export const command: CommandModule = {
     const { items, corrupt } = await store.tasks.list(database === undefined ? limit : limit * 20);
     warnCorrupt(app, corrupt);
     const wanted = items.filter(({ value }) => database === undefined || value.databases.includes(database));
+    const locks = await store.locks();
     app.ui.result(
-      { kind: 'TaskList', items: wanted.slice(0, limit).map(({ value }) => taskDocument(value)) },
+      { kind: 'TaskList', items: wanted.slice(0, limit).map(({ value }) => taskDocument(value, locks)) },
       showTaskList,
     );
   },

@@ -4,7 +4,8 @@ import { canonicalJson, type Json } from '../json.ts';
 import type { Plan } from '../plan/plan.ts';
 import { resourceKey, type ResourceKey, type StoredResource } from '../plan/resource.ts';
 import { planDocument } from '../plan/summary.ts';
-import { failedInstance, succeededInstance } from '../records/outcome.ts';
+import { type Failure, failedInstance, succeededInstance, supersededTask } from '../records/outcome.ts';
+import { isFinal } from '../records/states.ts';
 import type { DatabaseRecord, InstanceRecord, TaskEventRecord, TaskRecord } from '../records/types.ts';
 import { ETCD_USER_TYPE, type EtcdUserAttributes } from '../resources/etcd-user.ts';
 import { attributesOf } from '../resources/type.ts';
@@ -87,6 +88,7 @@ export class OperationJournal implements Journal {
     const { store, lock, snapshot, intention, plans, task } = request;
     const now = request.now().toISOString();
     const before = snapshot.database;
+    const previous = await store.tasks.getEach([before?.value.last_task_id ?? []].flat());
     const marked = await store.updatePlannedInstanceStates(lock, {
       plans,
       now,
@@ -110,7 +112,15 @@ export class OperationJournal implements Journal {
       abandoned: snapshot.instances
         .filter(({ value }) => intention.lostHosts?.has(value.host_id) ?? false)
         .map(({ value }) => value.instance_id),
-      with: OperationJournal.#accompanying(request),
+      with: [
+        ...OperationJournal.#accompanying(request),
+        // Who holds the lock knows that nobody else is at work.
+        ...previous.items
+          .filter(({ value }) => !isFinal(value.state))
+          .map((stored) =>
+            store.tasks.write(supersededTask(stored.value, task.task_id, now), unchanged(stored)),
+          ),
+      ],
     });
     return new OperationJournal(request, marked);
   }
@@ -318,17 +328,27 @@ export class OperationJournal implements Journal {
     });
   }
 
+  /** Says in the task's record that somebody asked it to stop. */
+  async canceling(): Promise<void> {
+    const { store, lock } = this.#request;
+    const next: TaskRecord = { ...this.#task.value, state: 'canceling' };
+    const modRevision = await lock.commit([store.tasks.write(next, unchanged(this.#task))]);
+    this.#task = { ...this.#task, value: next, modRevision };
+  }
+
   /** Ends an operation that could not go on, as far as etcd can still be written to. */
   async interrupted(error: PgctlError): Promise<PgctlError> {
     const { task_id: taskId } = this.#task.value;
     if (error.code !== 'lock_lost' && error.code !== 'etcd_unreachable') {
       // A failure to write the end is not more important than what led to it.
-      await this.#end('failed', error.message).catch(() => undefined);
+      await this.#end(error.code === 'canceled' ? 'canceled' : 'failed', error.message).catch(
+        () => undefined,
+      );
     }
     return error.withTask(taskId);
   }
 
-  async #end(outcome: 'failed' | 'unknown', reason: string): Promise<void> {
+  async #end(outcome: Failure['outcome'], reason: string): Promise<void> {
     const { store, lock, now } = this.#request;
     await store.fail(lock, {
       now: now().toISOString(),

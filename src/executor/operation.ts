@@ -21,6 +21,7 @@ import { isInert, type Surroundings } from './lifecycle.ts';
 import { OperationJournal } from './operation-journal.ts';
 import { refreshResources } from './refresh.ts';
 import { countEvents, runPlans, type RunOutcome } from './run-plans.ts';
+import { watchForCancel } from './cancellation.ts';
 import { listenForSignals } from './signals.ts';
 
 export interface OperationRequest {
@@ -256,6 +257,16 @@ export async function operate(tools: OperationTools, request: OperationRequest):
       events: countEvents(plans),
     });
     let outcome: RunOutcome;
+    let said: Promise<void> = Promise.resolve();
+    const unwatch = watchForCancel(store, taskId, (reason) => {
+      report({
+        kind: 'warning',
+        message: `${reason.message}; starting nothing more and waiting for what runs`,
+      });
+      interruption.stopFor(reason);
+      // What it says matters less than that it stops; its end is written in any case.
+      said = journal.canceling().catch(() => undefined);
+    });
     try {
       await journal.depose(intention.lostHosts ?? new Set());
       outcome = await runPlans(
@@ -273,8 +284,12 @@ export async function operate(tools: OperationTools, request: OperationRequest):
         plans,
       );
     } catch (thrown) {
+      await said;
       throw await journal.interrupted(toPgctlError(thrown));
+    } finally {
+      unwatch();
     }
+    await said;
     const kind = outcome.kind;
     if (outcome.kind === 'completed') {
       report({ kind: 'stage', name: 'finalize', entity: request.databaseId });

@@ -8,10 +8,12 @@ const SIGNALS = {
 
 /** How an operation is told to stop from outside. */
 export interface Interruption {
-  /** Fires at the first signal: nothing new is started, what runs ends by itself. */
+  /** Fires at the first signal, or when it is told to: nothing new is started, what runs ends by itself. */
   readonly stop: AbortSignal;
   /** Fires at the second, or when the lock is lost: what runs is ended too. */
   readonly kill: AbortSignal;
+  /** Starts nothing more, for this reason. */
+  stopFor(reason: PgctlError): void;
   /** Ends everything at once, for this reason. */
   killNow(reason: PgctlError): void;
   /** Gives the signals back to whoever had them. */
@@ -41,6 +43,9 @@ export function listenForSignals(say: (message: string) => void): Interruption {
   return {
     stop: stop.signal,
     kill: kill.signal,
+    stopFor(reason) {
+      stop.abort(reason);
+    },
     killNow(reason) {
       stop.abort(reason);
       kill.abort(reason);

@@ -59,6 +59,12 @@ export function endedTask(record: TaskRecord, end: 'succeeded' | Failure, now: T
   return { ...record, state: OUTCOMES[outcome].task, error, finished_at: outcome === 'unknown' ? null : now };
 }
 
+/** The record of a run that ended without an outcome, once another went on with its work. */
+export function supersededTask(record: TaskRecord, by: string, now: Timestamp): TaskRecord {
+  const error = record.error ?? `its run ended without an outcome; task ${by} went on with its work`;
+  return { ...record, state: OUTCOMES.failed.task, error, finished_at: now };
+}
+
 /**
  * What becomes of the instance records when an operation succeeded: those that are no longer in the spec are
  * removed, and none is left in progress. Each was settled by its own event already; one that was not (its

@@ -38,6 +38,11 @@ export const TASK_STATES = {
 } as const;
 export type TaskState = keyof typeof TASK_STATES;
 
+const FINAL: ReadonlySet<TaskState> = new Set(['completed', 'failed', 'canceled']);
+
+/** Whether nothing more happens to a task. */
+export const isFinal = (state: TaskState): boolean => FINAL.has(state);
+
 /** States that say an operation is at work; only its own outcome, or the next operation, ends them. */
 export const IN_PROGRESS = {
   creating: true,

@@ -135,6 +135,10 @@ export class Keys {
   taskEvent(task: string, seq: number): string {
     return this.taskEvents(task) + sequence(seq);
   }
+  /** Somebody asked for the task to stop. */
+  taskCancel(task: string): string {
+    return `${this.#v1}/task_cancels/${id('task', task)}`;
+  }
   taskLogs(task: string): string {
     return `${this.#v1}/task_logs/${id('task', task)}/`;
   }

@@ -66,16 +66,23 @@ export async function storeKey(kv: Kv, keys: Keys, keyFile: string): Promise<Sea
   return matchingKey(meta, keyFile);
 }
 
+/** Whether this pgctl writes what the store has, for changes without secrets. @throws PgctlError `store_newer` */
+export async function assertWritable(kv: Kv, keys: Keys): Promise<void> {
+  const meta = await readMeta(kv, keys);
+  if (meta !== null) assertKnownFormat(meta);
+}
+
+function assertKnownFormat(meta: MetaRecord): void {
+  if (meta.format <= FORMAT) return;
+  throw new PgctlError(
+    'store_newer',
+    `this store has format ${meta.format}; this pgctl writes format ${FORMAT}`,
+    { hint: 'Upgrade pgctl. Nothing was changed.' },
+  );
+}
+
 async function matchingKey(meta: MetaRecord, keyFile: string): Promise<SealingKey> {
-  if (meta.format > FORMAT) {
-    throw new PgctlError(
-      'store_newer',
-      `this store has format ${meta.format}; this pgctl writes format ${FORMAT}`,
-      {
-        hint: 'Upgrade pgctl. Nothing was changed.',
-      },
-    );
-  }
+  assertKnownFormat(meta);
   const key = await readSealingKey(keyFile);
   if (key === null) {
     throw new PgctlError('secret_key', `the key that seals this store's secrets is not at ${keyFile}`, {

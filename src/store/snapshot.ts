@@ -114,6 +114,12 @@ export async function readFleet(kv: Kv, keys: Keys): Promise<FleetSnapshot> {
   };
 }
 
+/** Who holds the locks of databases, by database id. One that cannot be read is left out. */
+export async function readLocks(kv: Kv, keys: Keys): Promise<ReadonlyMap<string, LockRecord>> {
+  const { items } = decodeAll(lockCodec, await kv.range(keys.locks()));
+  return new Map(items.map(({ key, value }) => [key.slice(keys.locks().length), value]));
+}
+
 /**
  * For an operation: planning from half of the records would take the other half for absent, and make or
  * remove what they stand for. Values that are not the database's own do not count.

@@ -11,7 +11,7 @@ import { Instances } from './instances.ts';
 import { Keys } from './keys.ts';
 import { Kv } from './kv.ts';
 import type { DatabaseLock } from './lock.ts';
-import { prepareToChange, readMeta, storeKey, type Changeable } from './meta.ts';
+import { assertWritable, prepareToChange, readMeta, storeKey, type Changeable } from './meta.ts';
 import { deleteDatabaseRecords, fail, finalize } from './outcome.ts';
 import { Patroni } from './patroni.ts';
 import { updatePlannedInstanceStates } from './planned.ts';
@@ -20,7 +20,13 @@ import { Resources } from './resources.ts';
 import type { SealingKey } from './seal.ts';
 import { sealingKeyFile } from './sealing-key.ts';
 import { Secrets } from './secrets.ts';
-import { readDatabaseSnapshot, readFleet, type DatabaseSnapshot, type FleetSnapshot } from './snapshot.ts';
+import {
+  readDatabaseSnapshot,
+  readFleet,
+  readLocks,
+  type DatabaseSnapshot,
+  type FleetSnapshot,
+} from './snapshot.ts';
 import { newTaskId, Tasks } from './tasks.ts';
 
 export type { DatabaseSnapshot, FleetSnapshot };
@@ -116,12 +122,22 @@ export class Store {
   /**
    * Takes a database's lock, for an operation that changes it.
    *
-   * @throws PgctlError `lock_held`, and as `prepareToChange`
+   * @throws PgctlError `lock_held`, `store_newer`
    */
   async acquireLock(databaseId: string, record: LockRecord, waiting: Waiting): Promise<DatabaseLock> {
-    await this.prepareToChange();
+    await this.assertWritable();
     const { kv, keys } = this;
     return acquireLock({ kv, keys, databaseId, record, timing: this.#lockTiming }, waiting);
+  }
+
+  /** For changes that need no secret, and so no sealing key. @throws PgctlError `store_newer` */
+  assertWritable(): Promise<void> {
+    return assertWritable(this.kv, this.keys);
+  }
+
+  /** Who works on which database, by its id. */
+  locks(): Promise<ReadonlyMap<string, LockRecord>> {
+    return readLocks(this.kv, this.keys);
   }
 
   /** Everything that matters to an operation on one database, at one revision and in one round trip. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Json } from '../json.ts';
-import { TASK_STATES, type TaskState } from '../records/states.ts';
+import { isFinal, TASK_STATES, type TaskState } from '../records/states.ts';
 import { TASK_SCOPES, type TaskEventRecord, type TaskLogRecord, type TaskRecord } from '../records/types.ts';
 import { decode, type Codec, type Listing, type Stored } from './codec.ts';
 import { chunksOf, commitUnlocked } from './commit.ts';
@@ -51,10 +51,14 @@ const logSchema: z.ZodType<TaskLogRecord> = z.looseObject({
   fields: z.record(z.string(), json),
 });
 
-const planCodec: Codec<Json> = { schema: json };
+/** Somebody's wish that a task stops. */
+export type CancelRequest = Pick<TaskRecord, 'who' | 'from'> & { readonly at: string };
 
-/** States after which nothing more happens to a task. */
-const FINAL: ReadonlySet<TaskState> = new Set(['completed', 'failed', 'canceled']);
+const cancelCodec: Codec<CancelRequest> = {
+  schema: z.looseObject({ who: z.string(), from: originSchema, at: z.string() }),
+};
+
+const planCodec: Codec<Json> = { schema: json };
 
 /** Letters and digits that are not taken for one another: no i, l, o or u. */
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
@@ -131,9 +135,25 @@ export class Tasks {
     return putRecord(this.#keys.taskEvent(task, event.seq), event, 'absent');
   }
 
-  events(task: string): Promise<Listing<TaskEventRecord>> {
+  /** The journal from entry `from` on. */
+  events(task: string, from = 0): Promise<Listing<TaskEventRecord>> {
     const keyOf = (event: TaskEventRecord): string => this.#keys.taskEvent(task, event.seq);
-    return new Records(this.#kv, { schema: eventSchema, keyOf }).under(this.#keys.taskEvents(task));
+    const records = new Records(this.#kv, { schema: eventSchema, keyOf });
+    return records.under(
+      this.#keys.taskEvents(task),
+      from === 0 ? {} : { from: this.#keys.taskEvent(task, from) },
+    );
+  }
+
+  /** Asks a run to stop, from wherever; it looks every second. Asking again changes nothing. */
+  async requestCancel(task: string, request: CancelRequest): Promise<void> {
+    await commitUnlocked(this.#kv, this.#keys, [putRecord(this.#keys.taskCancel(task), request, 'any')]);
+  }
+
+  /** Who asked for the task to stop; null where nobody did. */
+  async cancelRequest(task: string): Promise<CancelRequest | null> {
+    const found = await this.#kv.get(this.#keys.taskCancel(task));
+    return found === null ? null : decode(cancelCodec, found).value;
   }
 
   /** Adds to a task's log, without its lock: lines are for people, and nothing is decided by them. */
@@ -157,12 +177,13 @@ export class Tasks {
   /** Removes finished tasks, with their plans, journals and logs, beyond the newest `keep`. Returns how many. */
   async trim(keep: number): Promise<number> {
     const { items } = await this.#records.under(this.#keys.tasks(), { descending: true });
-    const old = items.slice(keep).filter(({ value }) => FINAL.has(value.state));
+    const old = items.slice(keep).filter(({ value }) => isFinal(value.state));
     for (const stored of old) {
       const task = stored.value.task_id;
       await commitUnlocked(this.#kv, this.#keys, [
         this.#records.remove(stored),
         { kind: 'delete', key: this.#keys.taskPlan(task), expect: 'any' },
+        { kind: 'delete', key: this.#keys.taskCancel(task), expect: 'any' },
         { kind: 'delete_prefix', prefix: this.#keys.taskEvents(task) },
         { kind: 'delete_prefix', prefix: this.#keys.taskLogs(task) },
       ]);
