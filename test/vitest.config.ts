@@ -4,7 +4,9 @@ import { defineConfig } from 'vitest/config';
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 /** Tests that start an etcd, or stand in front of one. */
-const STORE = ['test/store/**/*.test.ts', 'test/stand-in/**/*.test.ts'];
+const STORE = ['test/store/**/*.test.ts'];
+/** Tests that kill pgctl at every point, with a real etcd and stand-ins for hosts. */
+const POINTS = ['test/faults/points/**/*.test.ts'];
 /** Tests on lab hosts. */
 const LAB = ['test/lab/**/*.test.ts', 'test/e2e/**/*.test.ts'];
 
@@ -13,8 +15,20 @@ export default defineConfig({
   test: {
     root,
     projects: [
-      { test: { name: 'pure', root, include: ['test/**/*.test.ts'], exclude: [...STORE, ...LAB] } },
+      {
+        test: { name: 'pure', root, include: ['test/**/*.test.ts'], exclude: [...STORE, ...POINTS, ...LAB] },
+      },
       { test: { name: 'store', root, include: STORE, testTimeout: 30_000, hookTimeout: 60_000 } },
+      {
+        test: {
+          name: 'points',
+          root,
+          include: POINTS,
+          testTimeout: 900_000,
+          hookTimeout: 60_000,
+          maxWorkers: 2,
+        },
+      },
       {
         test: {
           name: 'lab',

@@ -58,10 +58,10 @@ export class App {
   }
 
   async #openStore(): Promise<Store> {
-    const connection = await this.connection();
+    const [connection, here] = await Promise.all([this.connection(), this.origin()]);
     // etcd3 takes a third of a second to load, so only commands that need it do.
     const { openStore } = await import('../../src/store/store.ts');
-    return openStore({ ...connection, prefix: this.globals.prefix, env: this.io.env });
+    return openStore({ ...connection, prefix: this.globals.prefix, env: this.io.env, here });
   }
 
   transport(): Promise<Transport> {

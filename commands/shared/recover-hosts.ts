@@ -148,6 +148,41 @@ async function settleEarlier(store: Store, task: TaskRecord): Promise<void> {
   }
 }
 
+/**
+ * Ends a recovery: the hosts go with the commit that says it is completed, so that no run can die between the
+ * two. Where databases failed, or a host could not be removed, the hosts stay and the task says why.
+ */
+async function endRecovery(
+  { store, now }: OperationTools,
+  done: {
+    readonly task: TaskRecord;
+    readonly hosts: readonly LostHost[];
+    readonly outcomes: readonly Outcome[];
+  },
+): Promise<{ readonly ended: TaskRecord; readonly error: string | null }> {
+  const { task, hosts, outcomes } = done;
+  const failed = outcomes.filter(({ error }) => error !== null);
+  const end = (error: string | null): TaskRecord => endedTask(task, outcomes, error, now());
+  // Somebody may have settled it meanwhile, taking it for dead: how it ended is what counts.
+  const expect = 'any';
+  let error = failed.length === 0 ? null : `not recovered: ${failed.map(({ id }) => id).join(', ')}`;
+  if (error === null) {
+    const completed = end(null);
+    try {
+      for (const [index, host] of hosts.entries()) {
+        const last = index === hosts.length - 1;
+        await store.hosts.bury(host, now().toISOString(), last ? [store.tasks.write(completed, expect)] : []);
+      }
+      return { ended: completed, error };
+    } catch (thrown) {
+      error = toPgctlError(thrown).message;
+    }
+  }
+  const ended = end(error);
+  await store.tasks.put(ended, expect);
+  return { ended, error };
+}
+
 async function recover(app: App, hosts: readonly LostHost[], losses: readonly Loss[]): Promise<ExitCode> {
   const tools = await toolsOf(app);
   const { store } = tools;
@@ -158,17 +193,7 @@ async function recover(app: App, hosts: readonly LostHost[], losses: readonly Lo
   await store.tasks.put(task, 'absent');
   const outcomes = await recoverAll(tools, losses, lost);
   const failed = outcomes.filter(({ error }) => error !== null);
-  let error = failed.length === 0 ? null : `not recovered: ${failed.map(({ id }) => id).join(', ')}`;
-  if (error === null) {
-    const buried = await Promise.allSettled(
-      hosts.map((host) => store.hosts.bury(host, tools.now().toISOString())),
-    );
-    const broken = buried.find((result) => result.status === 'rejected');
-    if (broken !== undefined) error = toPgctlError(broken.reason).message;
-  }
-  const ended = endedTask(task, outcomes, error, tools.now());
-  // Somebody may have settled it meanwhile, taking it for dead: how it ended is what counts.
-  await store.tasks.put(ended, 'any');
+  const { ended, error } = await endRecovery(tools, { task, hosts, outcomes });
   const [only] = failed;
   if (failed.length === 1 && outcomes.length === 1 && only?.error) throw only.error;
   const { databases } = await readFleet(app);

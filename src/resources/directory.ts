@@ -29,10 +29,12 @@ pgctl_there() { [ -e "$path" ] || [ -L "$path" ]; }
 pgctl_ours() { [ ! -L "$path" ] && [ "$(cat "$path/${STAMP_FILE}" 2>/dev/null)" = "$stamp" ]; }
 `;
 
-// A directory is pgctl's only with this stamp in it. It is made beside and renamed, so it never lacks one.
+// A directory is pgctl's only with this stamp in it. It is made beside and renamed, so it never lacks one; a
+// create that was cut short is found by the name that only this instance's has.
 const CREATE = `
-path=$1 stamp=$2 owner=$3
+path=$1 stamp=$2 owner=$3 new=$(dirname "$1")/.new.$(basename "$1")
 ${LOOK}
+rm -rf --one-file-system "$new"
 if pgctl_there; then
   if pgctl_ours; then exit 0; fi
   echo "$path is there already and is not this instance's (no stamp of $stamp in it)" >&2
@@ -40,11 +42,10 @@ if pgctl_there; then
 fi
 base=$(dirname "$path")
 [ -d "$base" ] || install -d -m 0755 "$base"
-new=$(mktemp -d "$base/.new.XXXXXX")
+mkdir -m 0700 "$new"
 trap 'rm -rf "$new"' EXIT
 install -d -m 0700 "$new/bin"
 printf '%s\\n' "$stamp" > "$new/${STAMP_FILE}"
-chmod 0700 "$new"
 if [ "$(id -u)" = 0 ]; then chown -R "$owner:" "$new"; fi
 sync "$new/${STAMP_FILE}"
 mv -T "$new" "$path"
@@ -58,7 +59,7 @@ if ! pgctl_there; then echo absent; elif pgctl_ours; then echo ours; else echo f
 
 // Cut short anywhere, it can be finished: the stamp stays until the directory has a name that nobody looks at.
 const DELETE = `
-path=$1 stamp=$2 gone=$(dirname "$1")/.gone.$(basename "$1")
+path=$1 stamp=$2 gone=$(dirname "$1")/.gone.$(basename "$1") new=$(dirname "$1")/.new.$(basename "$1")
 ${LOOK}
 if pgctl_there; then
   if ! pgctl_ours; then
@@ -69,7 +70,7 @@ if pgctl_there; then
   rm -rf --one-file-system "$gone"
   mv -T "$path" "$gone"
 fi
-rm -rf --one-file-system "$gone"
+rm -rf --one-file-system "$gone" "$new"
 `;
 
 const CHECK = `

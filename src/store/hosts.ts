@@ -126,15 +126,17 @@ export class Hosts {
    * Removes the record of a host that is lost and that nothing is on any more, and remembers it: it must not
    * come back unnoticed.
    *
+   * @param more Writes that are carried out with it, such as of the task that ends so.
    * @throws PgctlError as `remove`
    */
-  async bury(host: Stored<HostRecord>, removedAt: Timestamp): Promise<void> {
+  async bury(host: Stored<HostRecord>, removedAt: Timestamp, more: readonly Write[] = []): Promise<void> {
     await this.#prepare();
     const { unchanged } = await this.requireEmpty(host);
     await commitUnlocked(this.#kv, this.#keys, [
       this.#records.remove(host),
       unchanged,
       this.tombstone(host.value.host_id, removedAt),
+      ...more,
     ]);
   }
 

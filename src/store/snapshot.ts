@@ -6,6 +6,7 @@ import type {
   InstanceRecord,
   InstanceStatusRecord,
   LockRecord,
+  RunOrigin,
 } from '../records/types.ts';
 import { corruptError, decodeAll, type Codec, type CorruptValue, type Stored } from './codec.ts';
 import { databaseCodec } from './databases.ts';
@@ -14,7 +15,7 @@ import { instanceCodec, statusCodec } from './instances.ts';
 import type { Keys } from './keys.ts';
 import type { Kv } from './kv.ts';
 import type { KeyValue, RangeSpec } from './range.ts';
-import { lockCodec } from './lock-holder.ts';
+import { isDead, lockCodec } from './lock-holder.ts';
 import { parseClusters, type PatroniCluster } from './patroni.ts';
 import { decodePorts, type PortReservation } from './ports.ts';
 import { resourceCodec } from './resources.ts';
@@ -91,7 +92,7 @@ export async function readDatabaseSnapshot(kv: Kv, keys: Keys, id: string): Prom
 }
 
 /** In one round trip, as long as no part has more keys than a page. */
-export async function readFleet(kv: Kv, keys: Keys): Promise<FleetSnapshot> {
+export async function readFleet(kv: Kv, keys: Keys, here: RunOrigin | null = null): Promise<FleetSnapshot> {
   const read = await readParts(kv, {
     databases: { key: keys.databases(), prefix: true },
     instances: { key: keys.instances(), prefix: true },
@@ -107,17 +108,28 @@ export async function readFleet(kv: Kv, keys: Keys): Promise<FleetSnapshot> {
     statuses: by(sound(statusCodec(keys), read.statuses), ({ value }) => value.instance_id),
     hosts: by(sound(hostCodec(keys), read.hosts), ({ value }) => value.host_id),
     patroni: new Map(parseClusters(keys, read.patroni).map((cluster) => [cluster.scope, cluster])),
-    locks: new Map(
-      sound(lockCodec, read.locks).map(({ key, value }) => [key.slice(keys.locks().length), value]),
-    ),
+    locks: heldLocks(keys, sound(lockCodec, read.locks), here),
     corrupt,
   };
 }
 
 /** Who holds the locks of databases, by database id. One that cannot be read is left out. */
-export async function readLocks(kv: Kv, keys: Keys): Promise<ReadonlyMap<string, LockRecord>> {
-  const { items } = decodeAll(lockCodec, await kv.range(keys.locks()));
-  return new Map(items.map(({ key, value }) => [key.slice(keys.locks().length), value]));
+export async function readLocks(
+  kv: Kv,
+  keys: Keys,
+  here: RunOrigin | null,
+): Promise<ReadonlyMap<string, LockRecord>> {
+  return heldLocks(keys, decodeAll(lockCodec, await kv.range(keys.locks())).items, here);
+}
+
+/** Without those of processes of this machine that are no more: their leases end soon, and nobody is at work. */
+function heldLocks(
+  keys: Keys,
+  found: readonly Stored<LockRecord>[],
+  here: RunOrigin | null,
+): ReadonlyMap<string, LockRecord> {
+  const held = found.filter(({ value }) => here === null || !isDead(value.from, here));
+  return new Map(held.map(({ key, value }) => [key.slice(keys.locks().length), value]));
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { LockRecord, MetaRecord } from '../records/types.ts';
+import type { LockRecord, MetaRecord, RunOrigin } from '../records/types.ts';
 import type { Secret } from '../secret.ts';
 import { acquireLock, LOCK_TIMING, type LockTiming, type Waiting } from './acquire.ts';
 import type { EtcdUser, TlsOptions } from './channel.ts';
@@ -39,6 +39,8 @@ export interface StoreOptions {
   readonly prefix: string;
   /** Says where the sealing key is. */
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** This process, so that a lock of one that died on this machine is known to be nobody's. */
+  readonly here?: RunOrigin;
   /** For tests: shorter times. */
   readonly timing?: Partial<CallTiming & LockTiming>;
 }
@@ -70,6 +72,7 @@ export class Store {
   readonly etcdUsers: EtcdUsers;
   readonly #keyFile: string;
   readonly #lockTiming: LockTiming;
+  readonly #here: RunOrigin | null;
   #changeable: Promise<Changeable> | null = null;
 
   constructor(options: StoreOptions) {
@@ -78,6 +81,7 @@ export class Store {
     this.kv = new Kv({ ...timing, ...options, endpoints: parseEndpoints(options.endpoints) });
     this.#keyFile = sealingKeyFile(options.env);
     this.#lockTiming = timing;
+    this.#here = options.here ?? null;
     this.hosts = new Hosts(this.kv, this.keys, () => this.prepareToChange());
     this.databases = new Databases(this.kv, this.keys);
     this.instances = new Instances(this.kv, this.keys);
@@ -137,7 +141,7 @@ export class Store {
 
   /** Who works on which database, by its id. */
   locks(): Promise<ReadonlyMap<string, LockRecord>> {
-    return readLocks(this.kv, this.keys);
+    return readLocks(this.kv, this.keys, this.#here);
   }
 
   /** Everything that matters to an operation on one database, at one revision and in one round trip. */
@@ -162,9 +166,8 @@ export class Store {
   }
 
   /** What lists and the status show of all databases, at one revision. */
-
   readFleet(): Promise<FleetSnapshot> {
-    return readFleet(this.kv, this.keys);
+    return readFleet(this.kv, this.keys, this.#here);
   }
 
   readonly updatePlannedInstanceStates: Rest<typeof updatePlannedInstanceStates> = (...rest) =>
