@@ -261,6 +261,9 @@ export class OperationJournal implements Journal {
         await store.etcdUsers.drop(step.user);
         await store.patroni.revokeLeases(step.scope, step.member);
         return;
+      case 'await_members':
+        await store.patroni.untilRunning(step.scope, step.members);
+        return;
       default:
         assertNever(step);
     }

@@ -49,6 +49,11 @@ const MEMBER_STATES: Readonly<Record<string, InstanceState>> = {
   'creating replica': 'degraded',
 };
 
+const stateOf = (word: string | null): InstanceState => MEMBER_STATES[word ?? ''] ?? 'degraded';
+
+/** Whether a member in this state, in Patroni's words, takes connections. */
+export const serves = (word: string | null): boolean => stateOf(word) === 'available';
+
 /** What is shown of an instance. Only what should be running is derived; the other states are as stored. */
 export function liveInstance(
   record: InstanceRecord,
@@ -64,16 +69,16 @@ export function liveInstance(
   };
   if (member === null) return { ...nothing, state: record.state === 'available' ? 'unknown' : record.state };
   const isLeader = cluster?.leader === member.name;
-  const state = MEMBER_STATES[member.state ?? ''] ?? 'degraded';
-  const serves = state === 'available';
+  const state = stateOf(member.state);
+  const up = serves(member.state);
   const primary = isLeader && member.role === 'primary';
   const ahead = cluster?.leaderOptime ?? null;
   const lag = ahead === null || member.xlogLocation === null ? null : Number(ahead - member.xlogLocation);
   return {
     state: record.state === 'available' ? state : record.state,
-    role: serves ? (primary ? 'primary' : 'replica') : null,
+    role: up ? (primary ? 'primary' : 'replica') : null,
     pendingRestart: member.pendingRestart,
-    lagBytes: !serves || lag === null ? null : primary ? 0 : Math.max(0, lag),
+    lagBytes: !up || lag === null ? null : primary ? 0 : Math.max(0, lag),
     timeline: member.timeline,
   };
 }

@@ -16,7 +16,7 @@ export interface NodeAttributes {
 const STREAM_TIMEOUT_SECONDS = 60;
 
 /**
- * Waits on the primary until every other member streams from it. A primary that is no member any more, because
+ * Waits until etcd shows every member as running, and on the primary until the others stream from it. A primary that is no member any more, because
  * its instance is about to be removed, hands over to one that is.
  */
 function allStream(resource: Resource, context: LifecycleContext): Step[] {
@@ -24,10 +24,12 @@ function allStream(resource: Resource, context: LifecycleContext): Step[] {
   const primary = context.instance();
   if (!a.members.includes(attributesOf<InstanceAttributes>(primary).member))
     return [handOver(primary, a.members, context)];
+  const told: Step = { kind: 'await_members', scope: a.scope, members: a.members };
   const wanted = a.members.length - 1;
-  if (wanted === 0) return [];
+  if (wanted === 0) return [told];
   const names = a.members.map(quoteLiteral).join(', ');
   return [
+    told,
     {
       kind: 'sql',
       name: `wait until the replicas of ${a.scope} stream`,

@@ -1,3 +1,5 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { serves } from '../records/live.ts';
 import type { Keys } from './keys.ts';
 import type { Kv } from './kv.ts';
 import type { KeyValue } from './range.ts';
@@ -47,6 +49,10 @@ export interface PatroniCluster {
   readonly failover: string | null;
 }
 
+/** Patroni's loop_wait, within which every member renews its key, and a little more. */
+const TELL_LIMIT_MS = 13_000;
+const TELL_POLL_MS = 200;
+
 /** Patroni's keys, which pgctl reads, removes, and writes in one case only: to have a lost leader replaced. */
 export class Patroni {
   readonly #kv: Kv;
@@ -61,6 +67,21 @@ export class Patroni {
   async get(database: string, node: string): Promise<PatroniCluster | null> {
     const found = await this.#kv.range(this.#keys.patroniScope(database, node));
     return parseClusters(this.#keys, found)[0] ?? null;
+  }
+
+  /**
+   * Resolves when the keys of a cluster, `<database>.<node>`, show all these members as running, or when
+   * Patroni had time enough to say so: what is shown then is what it says.
+   */
+  async untilRunning(scope: string, members: readonly string[]): Promise<void> {
+    const [database = '', node = ''] = scope.split('.');
+    const end = performance.now() + TELL_LIMIT_MS;
+    for (;;) {
+      const cluster = await this.get(database, node);
+      const running = new Set(cluster?.members.filter(({ state }) => serves(state)).map(({ name }) => name));
+      if (members.every((member) => running.has(member)) || performance.now() > end) return;
+      await delay(TELL_POLL_MS);
+    }
   }
 
   /** Who holds the leader key of a cluster, `<database>.<node>`: a host's id. Null while nobody does. */

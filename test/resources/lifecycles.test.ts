@@ -297,9 +297,9 @@ describe('node', () => {
     expect(typeOf(whole).inert?.('update', whole)).toBe(false);
   });
 
-  it('of one member has nothing to wait for', () => {
+  it('of one member waits for nobody else', () => {
     const whole = ONE_OF_EACH.find(({ type }) => type === 'node');
     const single = { ...(whole as Resource), attributes: { scope: 'shop.n1', members: ['host-1'] } };
-    expect(typeOf(single).create(single, CONTEXT)).toEqual([]);
+    expect(typeOf(single).create(single, CONTEXT)).toMatchObject([{ kind: 'await_members' }]);
   });
 });

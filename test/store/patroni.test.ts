@@ -107,6 +107,34 @@ describe("Patroni's keys", () => {
   });
 });
 
+describe('members that are waited for', () => {
+  /** etcd with one answer after another, the last of which stays. */
+  function answering(...answers: readonly (readonly string[])[]): { patroni: Patroni; asked: () => number } {
+    let asked = 0;
+    const range = (): Promise<readonly KeyValue[]> => {
+      const states = answers[Math.min(asked++, answers.length - 1)] ?? [];
+      const members = states.map((state, index) => [
+        `shop.n1/members/host-${index + 1}`,
+        `{"state":"${state}"}`,
+      ]);
+      return Promise.resolve(found(Object.fromEntries(members) as Record<string, string>));
+    };
+    return { patroni: new Patroni({ range } as never, keys), asked: () => asked };
+  }
+
+  test('are waited for until every one of them is said to run', async () => {
+    const { patroni, asked } = answering([], ['running', 'starting'], ['running', 'streaming']);
+    await patroni.untilRunning('shop.n1', ['host-1', 'host-2']);
+    expect(asked()).toBe(3);
+  });
+
+  test('are only those that are asked for', async () => {
+    const { patroni, asked } = answering(['running', 'stopped']);
+    await patroni.untilRunning('shop.n1', ['host-1']);
+    expect(asked()).toBe(1);
+  });
+});
+
 describe('lost hosts', () => {
   const scope = `${keys.patroniNamespace}shop.n1/`;
   const patroni = new Patroni(undefined as never, keys);
