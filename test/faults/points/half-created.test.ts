@@ -1,0 +1,36 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { World } from './world.ts';
+
+let world: World;
+beforeAll(async () => {
+  world = await World.start(['h1', 'h2']);
+});
+afterAll(() => world?.stop());
+
+/** Of the points of a create, which are some forty; the others are much like their neighbours. */
+const STRIDE = 4;
+
+test('a create that is killed, and whose first host is then lost, is recovered to the other host', async () => {
+  const whole = await world.spec('id: shop\nnodes: [{name: n1, host_ids: [h1, h2]}]\n');
+  const left = await world.spec('id: shop\nnodes: [{name: n1, host_ids: [h2]}]\n');
+  let tried = 0;
+  for (let point = 2; ; point += STRIDE) {
+    const create = await world.run(['db', 'create', '-f', whole], point);
+    if (create.kind === 'ended') break;
+    tried++;
+    await world.hosts.lose('h1');
+    try {
+      await world.json(['recover', '--remove-host', 'h1', '--yes']);
+      const known = (await world.databases()).length > 0;
+      await world.expectWhole(known ? ['-f', left] : null);
+      await world.json(['db', 'delete', 'shop', '--yes'], [0, 5]);
+      await world.expectWhole(null);
+    } catch (error) {
+      throw new Error(`killed at point ${point}, before: ${create.at}`, { cause: error });
+    }
+    await world.hosts.replace('h1');
+    await world.register('h1');
+  }
+  expect(tried).toBeGreaterThan(5);
+  world.report({ 'create that is killed, and its first host lost': tried });
+});
