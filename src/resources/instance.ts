@@ -114,9 +114,15 @@ if [ -n "$pid" ] && [ "$(readlink "/proc/$pid/cwd" 2>/dev/null)" = "$(readlink -
 else echo down; fi
 `;
 
-// /proc/net/tcp has the port in hex and 0A for listening; reading it needs neither ss nor any rights.
+// /proc/net/tcp has the port in hex and 0A for listening; reading it needs neither ss nor any rights. What an
+// earlier run of this create started, and did not live to record, runs in the instance's own directory.
 const CHECK = `
-bin=$1 patroni=$2 python=$3 wanted=$4; shift 4
+bin=$1 patroni=$2 python=$3 wanted=$4 dir=$5; shift 5
+own_sockets() {
+  find /proc -maxdepth 2 -name cwd -printf '%h %l\\n' 2>/dev/null | while read -r process at; do
+    case $at in "$dir"|"$dir/data") find "$process/fd" -lname 'socket:*' -printf '%l\\n' 2>/dev/null || : ;; esac
+  done
+}
 if [ ! -x "$bin/postgres" ]; then
   echo "PostgreSQL \${wanted%%.*} is not installed ($bin/postgres is missing)"
 else
@@ -131,8 +137,11 @@ fi
 "$python" -c 'import patroni.dcs.etcd3' 2>/dev/null || echo "Patroni cannot use etcd: install python3-etcd"
 for port; do
   hex=$(printf '%04X' "$port")
-  if cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk -v p=":$hex" '
-      $4 == "0A" && substr($2, length($2) - 4) == p { found = 1 } END { exit !found }'; then
+  sockets=$(cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk -v p=":$hex" '
+    $4 == "0A" && substr($2, length($2) - 4) == p { print "socket:[" $10 "]" }')
+  [ -n "$sockets" ] || continue
+  own=$(own_sockets)
+  if [ -z "$own" ] || printf '%s\\n' "$sockets" | grep -qvxF -- "$own"; then
     echo "port $port is taken by a process that is not pgctl's"
   fi
 done
@@ -302,7 +311,10 @@ export const instanceType: ResourceType = {
           kind: 'script',
           name: `check ports and programs for ${a.instance_id}`,
           script: CHECK,
-          args: [a.bin_dir, a.patroni, a.python, a.postgres_version, String(a.port), String(a.patroni_port)],
+          args: [
+            ...[a.bin_dir, a.patroni, a.python, a.postgres_version, a.dir],
+            ...[a.port, a.patroni_port].map(String),
+          ],
           account: 'admin',
         },
       ],
