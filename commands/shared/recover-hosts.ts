@@ -253,8 +253,8 @@ export async function recoverHosts(
     return EXIT.ok;
   }
   const ids = hosts.map(({ value }) => value.host_id);
-  const { databases } = await readFleet(app);
-  const losses = lossesOf(databases, new Set(ids));
+  const { databases, snapshot } = await readFleet(app);
+  const losses = lossesOf(databases, snapshot.patroni, new Set(ids));
   if (options.dryRun === true) {
     const tools = await toolsOf(app);
     const plans = await Promise.all(losses.map((loss) => rehearse(tools, recovery(loss, new Set(ids)))));

@@ -3,7 +3,7 @@ import type { OperationRequest } from '../../src/executor/operation.ts';
 import type { InstanceRecord } from '../../src/records/types.ts';
 import type { StoredSpec } from '../../src/spec/types.ts';
 import { requireDatabase } from '../../src/store/snapshot.ts';
-import type { DatabaseDocument } from '../../src/ui/documents.ts';
+import type { DatabaseDocument, InstanceDocument } from '../../src/ui/documents.ts';
 import { deletion } from './delete-operation.ts';
 import { specOf } from './instance-operation.ts';
 import { intentionFor, recordsOf } from './spec-operation.ts';
@@ -13,8 +13,10 @@ export interface Loss {
   readonly databaseId: string;
   /** Instances on the lost hosts. */
   readonly lost: readonly LostInstance[];
-  /** Ids of the instances that are left. */
+  /** Ids of the instances that are left and hold the data. */
   readonly left: readonly string[];
+  /** Ids of those that are left and were never whole: their base backup had not ended. */
+  readonly empty: readonly string[];
   /** The primary is among those that are lost, or there is none. */
   readonly leaderless: boolean;
 }
@@ -24,18 +26,39 @@ interface LostInstance {
   readonly role: string | null;
 }
 
-/** What goes with the hosts, for every database that has something there. */
-export function lossesOf(databases: readonly DatabaseDocument[], hosts: ReadonlySet<string>): Loss[] {
+/** What Patroni says of a cluster: its system identifier, once there is data. */
+type Clusters = ReadonlyMap<string, { readonly initialize: string | null }>;
+
+/** An instance that ever served has a copy of the data, and so has one that serves now and no record says so yet. */
+const hasCopy = ({ postgres_version, role }: InstanceDocument): boolean =>
+  postgres_version !== null || role !== null;
+
+/**
+ * What goes with the hosts, for every database that has something there.
+ *
+ * @param clusters by scope: where there never was any data, none is lost, and any instance can begin anew
+ */
+export function lossesOf(
+  databases: readonly DatabaseDocument[],
+  clusters: Clusters,
+  hosts: ReadonlySet<string>,
+): Loss[] {
   return databases.flatMap(({ id, instances, spec }): Loss[] => {
     const lost = instances.filter(({ host_id }) => hosts.has(host_id));
     const named = hostsOf(spec).some((host) => hosts.has(host));
     if (lost.length === 0 && !named) return [];
-    const left = instances.filter(({ host_id }) => !hosts.has(host_id));
+    const hasData = instances.some(
+      ({ node_name }) => (clusters.get(`${id}.${node_name}`)?.initialize ?? '') !== '',
+    );
+    const survivors = instances.filter(({ host_id }) => !hosts.has(host_id));
+    const left = survivors.filter((instance) => !hasData || hasCopy(instance));
+    const empty = survivors.filter((instance) => !left.includes(instance));
     return [
       {
         databaseId: id,
         lost: lost.map(({ instance_id, role }) => ({ instance_id, role })),
         left: left.map(({ instance_id }) => instance_id),
+        empty: empty.map(({ instance_id }) => instance_id),
         leaderless: !left.some(({ role }) => role === 'primary'),
       },
     ];
@@ -47,11 +70,12 @@ export const losesLastCopy = ({ left }: Loss): boolean => left.length === 0;
 
 /** One database's loss, in words. */
 export function lossText(loss: Loss): string {
-  const { databaseId, lost, left, leaderless } = loss;
+  const { databaseId, lost, left, empty, leaderless } = loss;
   const goes = lost.map(({ instance_id, role }) =>
     role === null ? instance_id : `${instance_id} (${role})`,
   );
   const lines = [`  ${databaseId} loses ${goes.join(', ') || 'a host that its spec names'}`];
+  if (empty.length > 0) lines.push(`    ${empty.join(', ')} never had a whole copy of its data`);
   if (losesLastCopy(loss)) lines.push('    THAT IS THE LAST COPY OF ITS DATA; its records go with it');
   else if (!leaderless) lines.push(`    its primary stays; left are ${left.join(', ')}`);
   else lines.push(`    ${left.length === 1 ? left[0] : `one of ${left.join(', ')}`} becomes its primary`);
