@@ -3,7 +3,7 @@ import type { Resource, ResourceKey } from '../plan/resource.ts';
 import { DYNAMIC_PARAMETERS } from '../spec/parameters.ts';
 import type { ScriptStep, SqlConnection, Step, WaitStep } from '../steps/step.ts';
 import { patroniClientStep } from './patroni-client.ts';
-import { STOP_POSTMASTER } from './postmaster.ts';
+import { FIND_POSTMASTER, STOP_POSTMASTER } from './postmaster.ts';
 import { FIND_PATRONI, START_PROCESS, STOP_PROCESS } from './process.ts';
 import {
   attributesOf,
@@ -114,9 +114,18 @@ if [ -n "$pid" ] && [ "$(readlink "/proc/$pid/cwd" 2>/dev/null)" = "$(readlink -
 else echo down; fi
 `;
 
-// /proc/net/tcp has the port in hex and 0A for listening; reading it needs neither ss nor any rights.
+// /proc/net/tcp has the port in hex and 0A for listening; reading it needs neither ss nor any rights. Who listens
+// may be this very instance: a run that was killed had started it, and could not say so any more.
 const CHECK = `
-bin=$1 patroni=$2 python=$3 wanted=$4; shift 4
+bin=$1 patroni=$2 python=$3 wanted=$4 dir=$5 port=$6 patroni_port=$7
+${FIND_POSTMASTER}
+own_postgres() { pgctl_postmaster && [ "$(sed -n 4p "$dir/data/postmaster.pid")" = "$port" ]; }
+own_patroni() {
+  for of in /proc/[0-9]*; do
+    if tr '\\0' '\\n' 2>/dev/null < "$of/cmdline" | grep -qxF -- "$dir/patroni.yml"; then return 0; fi
+  done
+  return 1
+}
 if [ ! -x "$bin/postgres" ]; then
   echo "PostgreSQL \${wanted%%.*} is not installed ($bin/postgres is missing)"
 else
@@ -129,13 +138,13 @@ else
 fi
 [ -x "$patroni" ] || echo "Patroni is not installed ($patroni is missing)"
 "$python" -c 'import patroni.dcs.etcd3' 2>/dev/null || echo "Patroni cannot use etcd: install python3-etcd"
-for port; do
-  hex=$(printf '%04X' "$port")
-  if cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk -v p=":$hex" '
-      $4 == "0A" && substr($2, length($2) - 4) == p { found = 1 } END { exit !found }'; then
-    echo "port $port is taken by a process that is not pgctl's"
-  fi
-done
+listens() {
+  cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk -v p=":$(printf '%04X' "$1")" '
+    $4 == "0A" && substr($2, length($2) - 4) == p { found = 1 } END { exit !found }'
+}
+taken() { echo "port $1 is taken by a process that is not pgctl's"; }
+if listens "$port" && ! own_postgres; then taken "$port"; fi
+if listens "$patroni_port" && ! own_patroni; then taken "$patroni_port"; fi
 `;
 
 function start(a: InstanceAttributes): ScriptStep {
@@ -302,7 +311,10 @@ export const instanceType: ResourceType = {
           kind: 'script',
           name: `check ports and programs for ${a.instance_id}`,
           script: CHECK,
-          args: [a.bin_dir, a.patroni, a.python, a.postgres_version, String(a.port), String(a.patroni_port)],
+          args: [
+            ...[a.bin_dir, a.patroni, a.python, a.postgres_version, a.dir],
+            ...[String(a.port), String(a.patroni_port)],
+          ],
           account: 'admin',
         },
       ],
