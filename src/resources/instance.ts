@@ -103,10 +103,6 @@ elif ! pgctl_patroni; then
   echo "Patroni ended:"; words 20; exit 1
 fi
 if [ -n "\${PGCTL_STALLED-}" ]; then words 10; exit 75; fi
-free=$(df -P "$dir" 2>/dev/null | awk 'NR == 2 { print $4 }')
-if [ "\${free:-1}" -le 0 ]; then
-  echo "no space is left on the disk of $dir"; exit 1
-fi
 # Logs grow whether or not anything comes of it. A copy or an initdb that fails is begun anew, for ever: that changes
 # the size, too, and is no progress.
 size=$(du -sk --exclude='*.log' "$dir" 2>/dev/null | cut -f 1) || :
@@ -115,7 +111,7 @@ set -- \${PGCTL_LAST-}
 if [ "\${1-}" = starting, ]; then before=$2 attempt=\${7%)}; fi
 if [ $((size * 2)) -lt "$before" ]; then attempt=$((attempt + 1)); fi
 if [ "$attempt" -gt ${ATTEMPTS} ]; then
-  echo "its data was begun anew ${ATTEMPTS} times, and did not become whole:"; words 30; exit 1
+  words 10; echo "its data was begun anew ${ATTEMPTS} times, and did not become whole"; exit 1
 fi
 printf 'starting, %s KiB of data (attempt %s)\\n' "$size" "$attempt"
 exit 75

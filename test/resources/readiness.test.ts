@@ -38,7 +38,7 @@ it('an instance whose data is begun anew again and again is given up, and its lo
   child.kill();
   expect([ran.status, ran.stderr]).toEqual([
     1,
-    'its data was begun anew 5 times, and did not become whole:\nthe copy failed\n',
+    'the copy failed\nits data was begun anew 5 times, and did not become whole\n',
   ]);
 });
 
