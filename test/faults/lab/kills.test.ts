@@ -83,7 +83,8 @@ describe(`killed at a random moment, and so is the run that was to finish it (se
     }
     expect(await killed(convergence.command, lines)).toBe(KILLED);
     // What was left for this one may be so little that it is done, or a delete that has nothing more to delete.
-    expect([KILLED, 0, 5]).toContain(await killed(convergence.command, lines));
+    const second = await killed(convergence.command, lines);
+    expect([KILLED, 0, 5]).toContain(second);
     await expectConverges(world, convergence);
     if (name === 'create') {
       writer = await startWriter({
@@ -95,6 +96,8 @@ describe(`killed at a random moment, and so is the run that was to finish it (se
       await expect.poll(() => writer?.acknowledged.length, { timeout: 20_000 }).toBeGreaterThan(0);
       await expectRows(lab.host('host-1'), writer.acknowledged);
     }
+    world.survived(`SIGKILL at a random moment of ${name}`);
+    if (second === KILLED) world.survived(`SIGKILL at a random moment of ${name}`);
   });
 });
 
@@ -122,6 +125,7 @@ describe('told to stop by a signal, it ends what it began, says how to go on, an
     expect(ended.stderr).not.toContain('restart shop.n1.host-1');
     expect(ended.stderr).toMatch(/same command again|task resume/);
     await expectSettled(world);
+    world.survived('a signal in the middle');
   });
 
   it('SIGINT twice ends what runs, too', async () => {
@@ -140,6 +144,7 @@ describe('told to stop by a signal, it ends what it began, says how to go on, an
       expect((await run.ended).exitCode).toBe(130);
       expect(performance.now() - since).toBeLessThan(20_000);
       await expectSettled(world);
+      world.survived('a signal in the middle');
     } finally {
       for (const pid of patroni) process.kill(pid, 'SIGCONT');
     }
@@ -163,5 +168,6 @@ describe('told to stop by a signal, it ends what it began, says how to go on, an
     expect([stdout.split('\n').length, await readFile(status, 'utf8')]).toEqual([1, '0\n']);
     expect(stdout).not.toContain('completed');
     await expectConverges(world, { command: RESTART, plan: ['-f', file] });
+    world.survived('outputs closed in the middle');
   });
 });

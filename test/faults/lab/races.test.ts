@@ -88,6 +88,7 @@ describe('stopped for longer than its lease', () => {
   it('two creates of another database at once: one wins', async () => {
     const file = await writeSpec(lab, { id: 'twice', hosts: ['host-2'], port: 5435 });
     onlyOne(await atOnce(['db', 'create', '-f', file], ['db', 'create', '-f', file]), 'lock_held');
+    world.survived('two at once');
   });
 
   it('a create against a delete: one wins', async () => {
@@ -99,6 +100,7 @@ describe('stopped for longer than its lease', () => {
     });
     const runs = await atOnce(['db', 'apply', '-f', file], ['db', 'delete', 'twice', '--yes']);
     onlyOne(runs, 'lock_held');
+    world.survived('two at once');
     expect((await world.run(['db', 'delete', 'twice', '--yes'])).exitCode).toBe(
       runs[1]?.exitCode === 0 ? 5 : 0,
     );
@@ -117,6 +119,7 @@ describe('stopped for longer than its lease', () => {
     expect(there.flat().filter((name) => name.startsWith(loser))).toEqual([]);
     const winner = loser === 'left' ? 'right' : 'left';
     expect(await world.run(['db', 'delete', winner, '--yes'])).toMatchObject({ exitCode: 0 });
+    world.survived('two at once');
   });
 
   it('it is overtaken, writes nothing and starts nothing when it wakes, and ends with 4', async () => {
@@ -147,8 +150,10 @@ describe('stopped for longer than its lease', () => {
     for (const [command, file] of [
       [['db', 'create', '-f', shop], shop],
       [['db', 'restart', 'blog'], blog],
-    ] as const)
+    ] as const) {
       await expectConverges(world, { command, plan: ['-f', file] });
+      world.survived('stopped for longer than the lease, and overtaken');
+    }
   });
 });
 
@@ -170,6 +175,7 @@ describe('etcd', () => {
     await expectAtRest(world);
     const restart = ['db', 'restart', 'third'];
     await expectConverges(world, { command: restart, plan: ['-f', file] });
+    world.survived('one etcd of three lost');
   });
 
   it('without a quorum ends a command with 7, and nothing was touched', async () => {
@@ -188,6 +194,7 @@ describe('etcd', () => {
     await member(1).start();
     await member(0).start();
     expect({ written: await written(), made: await made() }).toEqual(before);
+    world.survived('quorum lost');
   });
 
   it('that loses its quorum in the middle ends the operation in time, and it is finished afterwards', async () => {
@@ -200,6 +207,7 @@ describe('etcd', () => {
     expect([4, 7, 9]).toContain(ran.exitCode);
     await Promise.all([member(1).start(), member(2).start()]);
     await expectConverges(world, { command: ['db', 'restart', 'third', ...LEASE], plan: ['-f', file] });
+    world.survived('quorum lost');
   });
 
   it('is left with nothing of what is deleted', async () => {

@@ -5,6 +5,7 @@ import { type Operator, PROGRAM, type Ran } from '../../e2e/pgctl.ts';
 import { until } from '../../lab/command.ts';
 import type { Lab, LabHost } from '../../lab/lab.ts';
 import type { FaultHost, Heard, World } from '../invariants.ts';
+import { noteFaults } from '../report.ts';
 import { processesWith, watchArguments } from './processes.ts';
 
 /** The password in every spec of these tests; nothing may ever show it. */
@@ -24,7 +25,10 @@ export interface Running {
 
 export interface LabWorld extends World {
   /** Starts pgctl with `-v`, so that every event is told when it begins. */
-  begin(args: readonly string[], as?: Operator): Running;
+  begin(args: readonly string[]): Running;
+  /** Counts a fault after which everything that has to hold was seen to hold. */
+  survived(what: string): void;
+  /** Notes what was survived. */
   dispose(): void;
 }
 
@@ -36,6 +40,7 @@ export function worldOf(lab: Lab, operator: Operator): LabWorld {
   const outputs: Heard[] = [];
   const argumentLists = watchArguments();
   const passwords = new Set([CANARY]);
+  const survived = new Map<string, number>();
   const hear = (args: readonly string[], ran: Ran): Ran => {
     outputs.push({ where: `stdout of ${args.join(' ')}`, text: ran.stdout });
     outputs.push({ where: `stderr of ${args.join(' ')}`, text: ran.stderr });
@@ -43,8 +48,8 @@ export function worldOf(lab: Lab, operator: Operator): LabWorld {
   };
   return {
     run: async (args) => hear(args, await operator.run(args)),
-    begin(args, as = operator) {
-      const running = begin(args, as);
+    begin(args) {
+      const running = begin(args, operator);
       return { ...running, ended: running.ended.then((ran) => hear(args, ran)) };
     },
     dump: () => lab.etcd.dump(),
@@ -63,7 +68,11 @@ export function worldOf(lab: Lab, operator: Operator): LabWorld {
       const key = await readFile(join(operator.home, '.config/pgctl/secret.key'), 'utf8');
       return [...passwords, key.trim()];
     },
-    dispose: () => argumentLists.stop(),
+    survived: (what) => void survived.set(what, (survived.get(what) ?? 0) + 1),
+    dispose() {
+      argumentLists.stop();
+      noteFaults([...survived].map(([what, injected]) => ({ what: `on real hosts: ${what}`, injected })));
+    },
   };
 }
 
