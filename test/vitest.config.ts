@@ -8,7 +8,7 @@ const STORE = ['test/store/**/*.test.ts'];
 /** Tests that kill pgctl at every point, with a real etcd and stand-ins for hosts. */
 const POINTS = ['test/faults/points/**/*.test.ts'];
 /** Tests on lab hosts. */
-const LAB = ['test/lab/**/*.test.ts', 'test/e2e/**/*.test.ts'];
+const LAB = ['test/lab/**/*.test.ts', 'test/e2e/**/*.test.ts', 'test/faults/lab/**/*.test.ts'];
 
 export default defineConfig({
   root,

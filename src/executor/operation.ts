@@ -184,6 +184,15 @@ export async function rehearse(tools: OperationTools, request: OperationRequest)
   return planDocument({ operation: request.operation, databaseId: request.databaseId, plans });
 }
 
+/** What ended the steps is what the command ended by; how that left them is told with it. */
+function endedBy(reason: PgctlError, { message, details, hint, taskId }: PgctlError): PgctlError {
+  return new PgctlError(reason.code, `${reason.message}: ${message}`, {
+    details,
+    ...(hint === undefined ? {} : { hint }),
+    ...(taskId === undefined ? {} : { taskId }),
+  });
+}
+
 /**
  * Runs one operation on one database: takes its lock, refreshes, plans and checks, marks the planned work in
  * etcd, runs the plans, and finalizes the records or fails them. Throws what went wrong, with the task's id
@@ -301,7 +310,7 @@ export async function operate(tools: OperationTools, request: OperationRequest):
     }
     const error = await journal.fail(outcome);
     report({ kind: 'operation_finished', ...named, outcome: kind, durationMs: performance.now() - since });
-    throw error;
+    throw interruption.kill.aborted ? endedBy(toPgctlError(interruption.kill.reason), error) : error;
   } finally {
     undoDeadline();
     interruption.dispose();

@@ -49,6 +49,9 @@ export interface InstanceSettings {
 /** Parameters whose running value is text of its own, with a unit that the server chooses. */
 const INEXACT = new Set(['wal_keep_size']);
 
+/** How often data may be begun anew while an instance comes up, before that counts as a failure. */
+const ATTEMPTS = 5;
+
 /** How long nothing may change while an instance comes up, in seconds, before that counts as a failure. */
 const STALL_SECONDS = 90;
 
@@ -78,6 +81,10 @@ ${STOP_POSTMASTER}
 const READY = `
 dir=$1 bin=$2 socket=$3 port=$4 manager=$5 unit=$6
 ${FIND_PATRONI}
+words() {
+  if [ "$manager" = systemd ]; then journalctl --quiet --no-pager --output=cat --lines="$1" --unit="$unit"
+  else tail -n "$1" "$dir/patroni.log"; fi
+}
 export PGCONNECT_TIMEOUT=5
 if row=$("$bin/psql" -XAtq -h "$socket" -p "$port" -U postgres -d postgres -c "
   select case when not pg_is_in_recovery() then 'primary'
@@ -90,19 +97,23 @@ fi
 if [ "$manager" = systemd ]; then
   state=$(systemctl is-active "$unit" || :)
   case $state in active|activating|reloading|deactivating) ;; *)
-    echo "$unit is $state:"; journalctl --quiet --no-pager --output=cat --lines=20 --unit="$unit"; exit 1 ;;
+    echo "$unit is $state:"; words 20; exit 1 ;;
   esac
 elif ! pgctl_patroni; then
-  echo "Patroni ended:"; tail -n 20 "$dir/patroni.log"; exit 1
+  echo "Patroni ended:"; words 20; exit 1
 fi
-if [ -n "\${PGCTL_STALLED-}" ]; then
-  if [ "$manager" = systemd ]; then
-    journalctl --quiet --no-pager --output=cat --lines=10 --unit="$unit"
-  else tail -n 10 "$dir/patroni.log"; fi
-  exit 75
+if [ -n "\${PGCTL_STALLED-}" ]; then words 10; exit 75; fi
+# Logs grow whether or not anything comes of it. A copy or an initdb that fails is begun anew, for ever: that changes
+# the size, too, and is no progress.
+size=$(du -sk --exclude='*.log' "$dir" 2>/dev/null | cut -f 1) || :
+size=\${size:-0} before=0 attempt=1
+set -- \${PGCTL_LAST-}
+if [ "\${1-}" = starting, ]; then before=$2 attempt=\${7%)}; fi
+if [ $((size * 2)) -lt "$before" ]; then attempt=$((attempt + 1)); fi
+if [ "$attempt" -gt ${ATTEMPTS} ]; then
+  words 10; echo "its data was begun anew ${ATTEMPTS} times, and did not become whole"; exit 1
 fi
-# Logs grow whether or not anything comes of it.
-printf 'starting, %s KiB of data\\n' "$(du -sk --exclude='*.log' "$dir" 2>/dev/null | cut -f 1)"
+printf 'starting, %s KiB of data (attempt %s)\\n' "$size" "$attempt"
 exit 75
 `;
 

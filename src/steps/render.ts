@@ -34,7 +34,7 @@ const WAIT = `
 stall=$1 script=$2; shift 2
 last= since=$(date +%s)
 while :; do
-  rc=0; now=$(sh -euc "$script" pgctl "$@") || rc=$?
+  rc=0; now=$(PGCTL_LAST=$last sh -euc "$script" pgctl "$@") || rc=$?
   case $rc in
     0) printf '%s\\n' "$now"; exit 0 ;;
     ${STEP_EXIT.notYet}) ;;

@@ -29,7 +29,8 @@ export const FENCED_STATUS = 76;
  *
  * Fence: the host keeps the highest token it has seen per store and database and refuses a lower one. A job
  * holds the fence's `.run` file shared while it runs; a higher token ends the lower ones' jobs by process
- * group, and waits for them by taking the file exclusively, before it is written.
+ * group, and waits for them by taking the file exclusively, before it is written. A job's group is noted with
+ * when it began: where the host was switched off in the middle, its number may be a stranger's by now.
  *
  * The job runs in a session of its own, so that it can be ended as a group. What ends it: stdin closing (the
  * connection is gone, or pgctl is), or no heartbeat for 20 s (a cut link closes nothing). A background job's
@@ -50,6 +51,14 @@ printf '\\n%s ready\\n' "$nonce"
 script=$(head -c "$length")
 [ "\${#script}" -eq "$length" ] || exit 65
 exec 3<&0
+began() { ( set -- $(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null); printf %s "\${20-}" ); }
+end_jobs() {
+  for old in "$fence".job.*; do
+    [ -e "$old" ] || continue
+    now=$(began "\${old##*.}")
+    case $now in ''|"$(cat "$old")") kill -s "$1" -- "-\${old##*.}" 2>/dev/null ;; esac
+  done
+}
 finish() { printf '\\n%s result %s\\n' "$nonce" "$1"; exit 0; }
 if [ "$fence" != - ]; then
   # The base directory is for others to pass through, the fences are not.
@@ -59,14 +68,8 @@ if [ "$fence" != - ]; then
   seen=$(cat "$fence" 2>/dev/null || echo 0)
   if [ "$token" -lt "$seen" ]; then finish ${FENCED_STATUS}; fi
   if [ "$token" -gt "$seen" ]; then
-    for old in "$fence".job.*; do
-      [ -e "$old" ] || continue
-      kill -s TERM -- "-\${old##*.}" 2>/dev/null
-    done
-    if ! flock -w 10 9; then
-      for old in "$fence".job.*; do kill -s KILL -- "-\${old##*.}" 2>/dev/null; done
-      flock 9
-    fi
+    end_jobs TERM
+    if ! flock -w 10 9; then end_jobs KILL; flock 9; fi
     rm -f "$fence".job.*
     printf '%s\\n' "$token" > "$fence.new" && mv -f "$fence.new" "$fence"
   fi
@@ -74,7 +77,7 @@ if [ "$fence" != - ]; then
 fi
 printf '%s' "$script" | base64 -d | setsid sh -s 3<&- 8>&- 9>&- &
 job=$!
-if [ "$fence" != - ]; then : > "$fence.job.$job"; flock -u 8; fi
+if [ "$fence" != - ]; then began "$job" > "$fence.job.$job"; flock -u 8; fi
 setsid sh -c '
   while [ -n "$(timeout ${HEARTBEAT_LIMIT_S} head -c 1 | od -An -c)" ]; do :; done
   kill -s TERM -- "-$1"; sleep 5; kill -s KILL -- "-$1"

@@ -13,7 +13,7 @@ import {
   type HostResult,
   type RunOptions,
 } from './container.ts';
-import { setLink, type HostNetwork } from './network.ts';
+import { setLink, setRate, type HostNetwork } from './network.ts';
 
 /** A Linux system of its own: systemd, sshd, address, disk. */
 export interface LabHost {
@@ -40,6 +40,8 @@ export interface LabHost {
   /** Unplugs its network; it runs on. */
   cutOff(): Promise<void>;
   heal(): Promise<void>;
+  /** Lets no more than this reach it, in megabits a second; null for no limit. */
+  slow(megabits: number | null): Promise<void>;
   /** Stops all its processes where they are. Its kernel still answers: connections open and then hang. */
   freeze(): Promise<void>;
   thaw(): Promise<void>;
@@ -130,6 +132,7 @@ function hostOf(parts: HostParts & { readonly root: string; readonly fingerprint
 
     cutOff: () => setLink(network, 'down'),
     heal: () => setLink(network, 'up'),
+    slow: (megabits) => setRate(network, megabits),
     freeze: async () => freezeCgroup(running().group, true),
     thaw: async () => freezeCgroup(running().group, false),
   };

@@ -87,6 +87,25 @@ export async function setLink(host: HostNetwork, state: 'up' | 'down'): Promise<
   await command('ip', ['link', 'set', host.link, state]);
 }
 
+/** Lets no more than this through to a host, in megabits a second; null for no limit. */
+export async function setRate(host: HostNetwork, megabits: number | null): Promise<void> {
+  const device = ['dev', host.link, 'root'];
+  await (megabits === null
+    ? command('tc', ['qdisc', 'delete', ...device])
+    : command('tc', [
+        'qdisc',
+        'replace',
+        ...device,
+        'tbf',
+        'rate',
+        `${megabits}mbit`,
+        'burst',
+        '64kb',
+        'latency',
+        '400ms',
+      ]));
+}
+
 /** Removes all of a lab's network, by its number alone. */
 export async function removeNetwork(number: number): Promise<void> {
   const namespaces = (await command('ip', ['netns', 'list']))

@@ -1,4 +1,5 @@
-import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import type { JobResult } from '../../src/transport/target.ts';
@@ -240,6 +241,20 @@ describe('the fence', () => {
       stdout: expect.not.stringContaining('alive'),
     });
     expect(await old).toMatchObject({ kind: 'finished', status: 143 });
+  });
+
+  it('ends no stranger that has the number of a job from before the host was switched off', async () => {
+    const fence = newFence();
+    await fenced(fence, '3', 'true');
+    const stranger = spawn('sleep', ['60'], { detached: true, stdio: 'ignore' });
+    writeFileSync(`${fence}.job.${stranger.pid ?? 0}`, '1');
+    try {
+      expect(await fenced(fence, '4', 'true')).toMatchObject({ status: 0 });
+      expect(stranger.exitCode ?? stranger.signalCode).toBe(null);
+      expect(existsSync(`${fence}.job.${stranger.pid ?? 0}`)).toBe(false);
+    } finally {
+      stranger.kill();
+    }
   });
 
   it('is another for every database', async () => {
