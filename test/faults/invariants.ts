@@ -1,4 +1,5 @@
 import { expect } from 'vitest';
+import type { StoredResource } from '../../src/plan/resource.ts';
 import { IN_PROGRESS, isFinal } from '../../src/records/states.ts';
 import type { DatabaseRecord, InstanceRecord, TaskRecord } from '../../src/records/types.ts';
 import type { Ran } from '../e2e/pgctl.ts';
@@ -99,6 +100,9 @@ function recordsOf<T>({ keys }: Observed, kind: string): T[] {
 
 const instancesOf = (observed: Observed): InstanceRecord[] => recordsOf(observed, 'instances');
 
+/** What a killed step left beside an instance's directory, for the next one to remove. */
+const isRemnant = (name: string): boolean => name.startsWith('.');
+
 /** What holds at any time, also right after a kill: no secret is seen, and nothing is made that no record names. */
 export function lies(observed: Observed): string[] {
   const records = instancesOf(observed);
@@ -109,7 +113,9 @@ export function lies(observed: Observed): string[] {
       );
       const places = { directory: host.directories, unit: host.units, 'running server': host.servers };
       return Object.entries(places).flatMap(([what, found]) =>
-        found.filter((id) => !known.has(id)).map((id) => `${host.id}: a ${what} ${id} that no record names`),
+        found
+          .filter((id) => !known.has(id) && !isRemnant(id))
+          .map((id) => `${host.id}: a ${what} ${id} that no record names`),
       );
     }),
     ...leaks(observed),
@@ -173,6 +179,12 @@ export function unrest(observed: Observed): string[] {
     ]
       .filter(({ state, good }) => !IN_PROGRESS[state] && !good.includes(state))
       .map(({ id, state, error }) => `${id} is ${state}: ${error ?? ''}`),
+    ...recordsOf<StoredResource>(observed, 'resources')
+      .filter(({ needs_recreate, error }) => needs_recreate || error !== null)
+      .map(({ type, id, error }) => `resource ${type}/${id} is to be mended: ${error ?? 'it was not found'}`),
+    ...observed.hosts.flatMap(({ id, directories }) =>
+      directories.filter(isRemnant).map((name) => `${id}: ${name} was left`),
+    ),
     ...strays(observed, instances, databases),
   ];
 }

@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { FaultHost } from '../faults/invariants.ts';
 import type { HostRecord } from '../../src/records/types.ts';
 
 /** The program that is ssh for these hosts; see there. */
@@ -129,23 +130,32 @@ export class StandInHosts {
     return JSON.parse(text) as { from: string; to: string[] | null };
   }
 
-  /** Everything of pgctl's on the hosts that answer, as names that say what it is. */
-  async traces(): Promise<string[]> {
-    const all = await Promise.all(
-      this.ids.map(async (id) => {
-        if (await this.isLost(id)) return [];
-        const [base, units, enabled, fence] = await Promise.all(
-          ['base', 'units', 'enabled', 'base/.fence'].map((part) => listed(join(this.dir, id, part))),
-        );
-        return [
-          ...(base ?? []).filter((name) => name !== '.fence').map((name) => `${id}: directory ${name}`),
-          ...(units ?? []).map((name) => `${id}: unit ${name}`),
-          ...(enabled ?? []).map((name) => `${id}: enabled ${name}`),
-          ...(fence ?? []).filter((name) => name.includes('.job.')).map((name) => `${id}: job ${name}`),
-        ];
-      }),
+  /** A host as it is; nothing is to be seen of one that is lost. */
+  look(id: string): Omit<FaultHost, 'id'> {
+    const names = async (...parts: string[]): Promise<string[]> =>
+      (await this.isLost(id)) ? [] : listed(join(this.dir, id, ...parts));
+    return {
+      directories: async () => (await names('base')).filter((name) => name !== '.fence'),
+      async units() {
+        const files = [...(await names('units')), ...(await names('enabled'))];
+        return [...new Set(files.map((file) => file.replace(/^pgctl-|\.service$/g, '')))];
+      },
+      servers: async () =>
+        (await this.instances())
+          .filter(({ host, running }) => host === id && running)
+          .map(({ instanceId }) => instanceId),
+      jobs: async () => (await names('base', '.fence')).filter((name) => name.includes('.job.')),
+    };
+  }
+
+  /** The passwords that pgctl made for Patroni, as they are on the hosts. */
+  async passwords(): Promise<string[]> {
+    const configs = await Promise.all(
+      (await this.instances()).map(({ dir }) => readFile(join(dir, 'patroni.yml'), 'utf8').catch(() => '')),
     );
-    return all.flat().sort();
+    return configs.flatMap((text) =>
+      [...text.matchAll(/^\s*password: (\S+)$/gm)].map(([, password]) => password ?? ''),
+    );
   }
 
   async remove(): Promise<void> {

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { killAtEveryPoint } from './every-point.ts';
-import { CANARY, World } from './world.ts';
+import { CANARY, PointsWorld } from './world.ts';
 
-let world: World;
+let world: PointsWorld;
 beforeAll(async () => {
-  world = await World.start(['h1', 'h2']);
+  world = await PointsWorld.start(['h1', 'h2']);
 });
 afterAll(() => world?.stop());
 
@@ -14,8 +14,8 @@ nodes: [{name: n1, host_ids: [h1, h2]}]
 database_users: [{username: app, password: ${CANARY}, db_owner: true, attributes: [LOGIN]}]
 `);
   const [created = 0, deleted = 0] = await killAtEveryPoint(world, [
-    { command: ['db', 'create', '-f', spec], planned: ['-f', spec] },
-    { command: ['db', 'delete', 'shop', '--yes'], again: [0, 5], planned: null },
+    { command: ['db', 'create', '-f', spec], plan: ['-f', spec] },
+    { command: ['db', 'delete', 'shop', '--yes'], plan: null },
   ]);
   expect([created > 30, deleted > 20]).toEqual([true, true]);
   world.report({ create: created, delete: deleted });

@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { World } from './world.ts';
+import { expectConverges } from '../invariants.ts';
+import { PointsWorld } from './world.ts';
 
-let world: World;
+let world: PointsWorld;
 beforeAll(async () => {
-  world = await World.start(['h1', 'h2']);
+  world = await PointsWorld.start(['h1', 'h2']);
 });
 afterAll(() => world?.stop());
 
@@ -15,20 +16,20 @@ test('a create that is killed, and whose first host is then lost, is recovered t
   const left = await world.spec('id: shop\nnodes: [{name: n1, host_ids: [h2]}]\n');
   let tried = 0;
   for (let point = 2; ; point += STRIDE) {
-    const create = await world.run(['db', 'create', '-f', whole], point);
+    const create = await world.attempt(['db', 'create', '-f', whole], point);
     if (create.kind === 'ended') break;
     tried++;
-    await world.hosts.lose('h1');
+    await world.machines.lose('h1');
     try {
-      await world.json(['recover', '--remove-host', 'h1', '--yes', '--allow-data-loss']);
-      const known = (await world.databases()).length > 0;
-      await world.expectWhole(known ? ['-f', left] : null);
-      await world.json(['db', 'delete', 'shop', '--yes'], [0, 5]);
-      await world.expectWhole(null);
+      const command = ['recover', '--remove-host', 'h1', '--yes', '--allow-data-loss'];
+      await world.expectRun(command);
+      const gone = (await world.store.databases.get('shop')) === null;
+      await expectConverges(world, { command, plan: gone ? null : ['-f', left] });
+      await expectConverges(world, { command: ['db', 'delete', 'shop', '--yes'], plan: null });
     } catch (error) {
       throw new Error(`killed at point ${point}, before: ${create.at}`, { cause: error });
     }
-    await world.hosts.replace('h1');
+    await world.machines.replace('h1');
     await world.register('h1');
   }
   expect(tried).toBeGreaterThan(5);

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { killAtEveryPoint } from './every-point.ts';
-import { World } from './world.ts';
+import { PointsWorld } from './world.ts';
 
-let world: World;
+let world: PointsWorld;
 beforeAll(async () => {
-  world = await World.start(['h1', 'h2']);
+  world = await PointsWorld.start(['h1', 'h2']);
 });
 afterAll(() => world?.stop());
 
@@ -12,12 +12,12 @@ test('a restart, a stop and a start that are killed at any point are finished by
   const spec = await world.spec(`id: shop
 nodes: [{name: n1, host_ids: [h1, h2]}]
 `);
-  await world.json(['db', 'create', '-f', spec]);
-  const planned = ['-f', spec];
+  await world.expectRun(['db', 'create', '-f', spec]);
+  const plan = ['-f', spec];
   const [restarted = 0, stopped = 0, started = 0] = await killAtEveryPoint(world, [
-    { command: ['db', 'restart', 'shop'], planned },
-    { command: ['instance', 'stop', 'shop.n1.h1'], planned },
-    { command: ['instance', 'start', 'shop.n1.h1'], planned },
+    { command: ['db', 'restart', 'shop'], plan },
+    { command: ['instance', 'stop', 'shop.n1.h1'], plan },
+    { command: ['instance', 'start', 'shop.n1.h1'], plan },
   ]);
   expect([restarted > 10, stopped > 5, started > 5]).toEqual([true, true, true]);
   world.report({ 'rolling restart': restarted, 'stop of the primary': stopped, start: started });

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { killAtEveryPoint } from './every-point.ts';
-import { CANARY, World } from './world.ts';
+import { CANARY, PointsWorld } from './world.ts';
 
-let world: World;
+let world: PointsWorld;
 beforeAll(async () => {
-  world = await World.start(['h1', 'h2']);
+  world = await PointsWorld.start(['h1', 'h2']);
 });
 afterAll(() => world?.stop());
 
@@ -17,10 +17,10 @@ nodes: [{name: n1, host_ids: [h1, h2]}]
 postgresql_conf: {max_connections: 200, work_mem: 16MB}
 database_users: [{username: app, password: ${CANARY}, attributes: [LOGIN]}]
 `);
-  await world.json(['db', 'create', '-f', small]);
+  await world.expectRun(['db', 'create', '-f', small]);
   const [grown = 0, shrunk = 0] = await killAtEveryPoint(world, [
-    { command: ['db', 'update', '-f', large], planned: ['-f', large] },
-    { command: ['db', 'update', '-f', small], planned: ['-f', small] },
+    { command: ['db', 'update', '-f', large], plan: ['-f', large] },
+    { command: ['db', 'update', '-f', small], plan: ['-f', small] },
   ]);
   expect([grown > 20, shrunk > 20]).toEqual([true, true]);
   world.report({
