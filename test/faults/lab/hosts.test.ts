@@ -5,6 +5,7 @@ import { startWriter, type Writer } from '../../e2e/writer.ts';
 import { until } from '../../lab/command.ts';
 import { type Lab, type LabHost, startLab } from '../../lab/lab.ts';
 import { type Convergence, expectConverges, expectSettled, expectTruthful } from '../invariants.ts';
+import { parentOf } from './processes.ts';
 import { expectRows, sql } from './rows.ts';
 import { writeSpec } from './spec.ts';
 import { CANARY, type LabWorld, worldOf } from './world.ts';
@@ -12,6 +13,7 @@ import { CANARY, type LabWorld, worldOf } from './world.ts';
 /** A host that is silent is given up after 15 s by ssh, and its step with it; what was asked for takes its time, too. */
 const SILENCE_MS = 60_000;
 const CUT_MS = 60_000;
+const FENCES = '/var/lib/pgctl/.fence';
 /** What the base backup has to copy, in MiB, and how fast it may be: it takes 40 s. */
 const BALLAST = 300;
 const MEGABITS = 60;
@@ -41,6 +43,48 @@ async function shop({ hosts, ...parameters }: Wanted): Promise<Convergence> {
 
 const codeOf = ({ stdout }: Ran): string => (JSON.parse(stdout) as { code: string }).code;
 const written = (): Promise<Map<string, number>> => lab.etcd.revisions('/pgctl/v1/');
+
+/**
+ * Counts base backups that go on at the same time: on the primary those that move (one whose receiver is gone
+ * stays in the list until TCP tries again), on the replica's host the processes that receive one.
+ */
+function watchBaseBackups(
+  primary: LabHost,
+  replica: LabHost,
+): { most(): Promise<{ readonly sent: number; readonly received: number }> } {
+  let [sent, received] = [0, 0];
+  let before = new Map<string, string>();
+  let over = false;
+  const look = async (): Promise<void> => {
+    const rows = await sql(primary, 'select pid, backup_streamed from pg_stat_progress_basebackup');
+    const now = new Map(
+      rows
+        .split('\n')
+        .filter(Boolean)
+        .map((row) => row.split('|') as [string, string]),
+    );
+    const moved = [...now].filter(([pid, bytes]) => before.has(pid) && before.get(pid) !== bytes);
+    before = now;
+    const pids = await replica.pids(/^\S*\/pg_basebackup /);
+    // Each has a child of its own, for the WAL.
+    const own = pids.filter((pid) => !pids.includes(parentOf(pid)));
+    sent = Math.max(sent, moved.length);
+    received = Math.max(received, own.length);
+  };
+  const watching = (async () => {
+    while (!over) {
+      await look();
+      await delay(500);
+    }
+  })();
+  return {
+    async most() {
+      over = true;
+      await watching;
+      return { sent, received };
+    },
+  };
+}
 
 beforeAll(async () => {
   lab = await startLab({ hosts: 3 });
@@ -96,14 +140,7 @@ describe('a link that is cut for a minute in the middle of a base backup', () =>
     });
     await two.slow(MEGABITS);
     const wanted = await shop({ hosts: ['host-1', 'host-2'] });
-    let most = 0;
-    let watching = true;
-    const watch = (async () => {
-      while (watching) {
-        most = Math.max(most, Number(await sql(one, 'select count(*) from pg_stat_progress_basebackup')));
-        await delay(500);
-      }
-    })();
+    const backups = watchBaseBackups(one, two);
     const run = world.begin(wanted.command);
     await run.says(/start shop\.n1\.host-2 …/);
     const copied = 'select coalesce(max(backup_streamed), 0) from pg_stat_progress_basebackup';
@@ -117,9 +154,7 @@ describe('a link that is cut for a minute in the middle of a base backup', () =>
     expect([0, 9]).toContain((await run.ended).exitCode);
     await expectTruthful(world);
     await expectConverges(world, wanted);
-    watching = false;
-    await watch;
-    expect(most).toBe(1);
+    expect(await backups.most()).toEqual({ sent: 1, received: 1 });
     await expectRows(one, writer.acknowledged);
     world.survived('link cut in a base backup');
   });
@@ -129,9 +164,10 @@ describe('a disk that is full', () => {
   it('is told in time, and the same command goes on once there is room', async () => {
     const wanted = await shop({ hosts: ['host-1', 'host-2', 'host-3'] });
     const run = world.begin(wanted.command);
-    await run.says(/start shop\.n1\.host-3 …/);
+    // After the checks, which would have refused it, and before the copy.
+    await run.says(/marking the planned work/);
     try {
-      await three.run('fallocate -l 600M /var/lib/pgctl/.fence/ballast');
+      expect((await three.run(`mkdir -p ${FENCES} && fallocate -l 600M ${FENCES}/ballast`)).exitCode).toBe(0);
       const since = performance.now();
       const ran = await run.ended;
       expect(performance.now() - since).toBeLessThan(TOLD_MS);
@@ -139,7 +175,7 @@ describe('a disk that is full', () => {
       expect(ran.stderr).toContain('No space left on device');
       await expectSettled(world);
     } finally {
-      await three.run('rm /var/lib/pgctl/.fence/ballast');
+      await three.run(`rm ${FENCES}/ballast`);
     }
     await expectConverges(world, wanted);
     world.survived('disk full');
