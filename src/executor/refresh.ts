@@ -92,7 +92,7 @@ export async function refreshResources(
     [...found].map(([key, inspected]): [ResourceKey, RefreshResult] => {
       const executor = around.state.get(key)?.executor;
       const host = executor?.kind === 'host' ? executor.host : null;
-      if (inspected.kind === 'unreachable') return [key, { kind: 'unreachable', host }];
+      if (inspected.kind === 'unreachable') return [key, { ...inspected, host }];
       if (inspected.kind === 'failed') return [key, { kind: 'failed', error: inspected.error }];
       return [key, inspected.value];
     }),

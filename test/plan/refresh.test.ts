@@ -22,20 +22,25 @@ describe('applyRefresh', () => {
     ['keeps earlier trouble of what is found', troubled, { kind: 'found' }, troubled],
     ['marks what is not found', clean, { kind: 'not_found' }, { ...clean, needs_recreate: true }],
     ['keeps the error of what is not found', { ...clean, error: 'no' }, { kind: 'not_found' }, troubled],
-    ['keeps the last known of what cannot be reached', clean, { kind: 'unreachable', host: 'h1' }, clean],
+    [
+      'keeps the last known of what cannot be reached',
+      clean,
+      { kind: 'unreachable', host: 'h1', error: 'h1: away' },
+      clean,
+    ],
     ['keeps what was not looked at', troubled, null, troubled],
   ])('%s', (_title, before, result, after) => {
     const results = new Map<ResourceKey, RefreshResult>(result === null ? [] : [['unit/a', result]]);
     expect(applyRefresh([before], results).state).toEqual([after]);
   });
 
-  it('remembers the hosts that did not answer', () => {
+  it('remembers the hosts that did not answer, and why', () => {
     const results = new Map<ResourceKey, RefreshResult>([
-      ['unit/a', { kind: 'unreachable', host: 'h1' }],
-      ['role/a', { kind: 'unreachable', host: null }],
+      ['unit/a', { kind: 'unreachable', host: 'h1', error: 'h1: away' }],
+      ['role/a', { kind: 'unreachable', host: null, error: 'no primary' }],
     ]);
     expect(applyRefresh([stored('unit/a'), stored('role/a')], results).unreachableHosts).toEqual(
-      new Set(['h1']),
+      new Map([['h1', 'h1: away']]),
     );
   });
 
@@ -58,7 +63,10 @@ describe('assertReachable', () => {
   const plan = (what: Resource, type: EventType = 'update', reason: Reason = 'has_diff'): Plan[] => [
     [[{ type, reason, resource: what, previous: null }]],
   ];
-  const down = new Set(['h1', 'h3']);
+  const down = new Map([
+    ['h1', 'h1: another key'],
+    ['h3', 'h3: away'],
+  ]);
 
   it.each<[string, Plan[]]>([
     ['no event is planned on them', plan(resource('unit/a', onHost('h2')))],
@@ -74,7 +82,7 @@ describe('assertReachable', () => {
     }).not.toThrow();
   });
 
-  it('fails with the way out where an event is planned on them', () => {
+  it('fails with the reasons and the way out where an event is planned on them', () => {
     const plans = [
       ...plan(resource('unit/c', onHost('h3'))),
       ...plan(resource('unit/a', onHost('h1')), 'delete'),
@@ -87,6 +95,7 @@ describe('assertReachable', () => {
         exitCode: 6,
         message: 'h1, h3 do not answer, and the plan needs them.',
         hint: expect.stringContaining('pgctl recover --remove-host h1 --remove-host h3') as string,
+        details: ['h1: another key (1 planned events)', 'h3: away (1 planned events)'],
       }),
     );
   });

@@ -31,6 +31,12 @@ export function processesWith(variable: string): SeenProcess[] {
   return processes().filter(({ pid }) => read(`/proc/${pid}/environ`).split('\0').includes(variable));
 }
 
+/** Who started a process; 0 where it has ended. */
+export function parentOf(pid: number): number {
+  const stat = read(`/proc/${pid}/stat`);
+  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1] ?? 0);
+}
+
 /** How often argument lists are looked at, in milliseconds. */
 const LOOK_MS = 200;
 

@@ -46,17 +46,24 @@ async function made(): Promise<string> {
 /** Starts all at the same moment of theirs: each waits for host-2, which does not answer, and then it does. */
 async function atOnce(...commands: readonly (readonly string[])[]): Promise<Ran[]> {
   await lab.host('host-2').freeze();
-  const runs = commands.map((command) => world.begin([...command, '-o', 'json']));
-  let going = runs.length;
-  for (const { ended } of runs) void ended.then(() => going--);
-  // Whoever waits has read etcd; who finds the lock taken has ended.
-  const waiting = (): number =>
-    processesWith(`HOME=${operator.home}`).filter(({ commandLine }) =>
-      / -M -N .*host-2\.sock/.test(commandLine),
-    ).length;
-  await until('runs that wait for host-2', 10_000, () => (waiting() >= going ? true : undefined));
-  await lab.host('host-2').thaw();
-  return Promise.all(runs.map(({ ended }) => ended));
+  try {
+    // With the patience to wait for each other, however busy this machine is.
+    const runs = commands.map((command) =>
+      world.begin([...command, '-o', 'json', '--connect-timeout', '90s']),
+    );
+    let going = runs.length;
+    for (const { ended } of runs) void ended.then(() => going--);
+    // Whoever waits has read etcd; who finds the lock taken has ended.
+    const waiting = (): number =>
+      processesWith(`HOME=${operator.home}`).filter(({ commandLine }) =>
+        / -M -N .*host-2\.sock/.test(commandLine),
+      ).length;
+    await until('runs that wait for host-2', 60_000, () => (waiting() >= going ? true : undefined));
+    await lab.host('host-2').thaw();
+    return await Promise.all(runs.map(({ ended }) => ended));
+  } finally {
+    await lab.host('host-2').thaw();
+  }
 }
 
 /** Exactly one of the runs won. */
