@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command, OptionValues } from 'commander';
 import { PgctlError } from '../../src/errors.ts';
+import { didYouMean } from '../../src/spec/nearest.ts';
 import { Secret } from '../../src/secret.ts';
 import { parseEndpoints as endpointsOf } from '../../src/store/endpoints.ts';
 import { parseDuration } from './durations.ts';
@@ -83,10 +84,14 @@ export function takesValue(word: string): boolean {
   return GLOBAL_OPTIONS.some(({ flags }) => flags.includes('<') && flags.split(/[ ,]+/).includes(word));
 }
 
-function oneOf<T extends string>(words: readonly T[], given: string, option: string): T {
+/** A word that an option takes. @throws PgctlError `usage`, with the nearest that it does take */
+export function oneOf<T extends string>(words: readonly T[], given: string, option: string): T {
   const found = words.find((word) => word === given);
   if (found !== undefined) return found;
-  throw new PgctlError('usage', `${option}: ${JSON.stringify(given)} is not one of ${words.join(', ')}`);
+  const near = didYouMean(given, words);
+  throw new PgctlError('usage', `${option}: ${JSON.stringify(given)} is not one of ${words.join(', ')}`, {
+    ...(near === '' ? {} : { hint: near }),
+  });
 }
 
 /** The value of a setting from its flag, else its variable. */
