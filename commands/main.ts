@@ -4,7 +4,7 @@ import { VERSION } from '../src/version.ts';
 import { type CommandEntry, COMMANDS } from './registry.ts';
 import type { Io } from './shared/app.ts';
 import type { CommandModule } from './shared/command.ts';
-import { addGlobalOptions, takesValue } from './shared/globals.ts';
+import { addGlobalOptions, takesValue } from './shared/global-options.ts';
 
 /** The first two words that are neither options nor values of global ones: the noun and the verb. */
 function wordsOf(argv: readonly string[]): [string | undefined, string | undefined] {
@@ -79,7 +79,7 @@ function wantsText(program: Command, io: Io): boolean {
 
 async function fail(io: Io, program: Command, error: PgctlError): Promise<ExitCode> {
   const { openErrorUi } = await import('./shared/app.ts');
-  openErrorUi(io, program.opts()).error(error);
+  (await openErrorUi(io, program.opts())).error(error);
   return error.exitCode;
 }
 
@@ -89,7 +89,7 @@ type Run = (io: Io, program: Command) => Promise<number>;
 function runnerOf(module: CommandModule, command: Command): Run {
   return async (io, program) => {
     const { App } = await import('./shared/app.ts');
-    const app = new App(io, program.opts());
+    const app = await App.open(io, program.opts());
     try {
       const ended = (await module.run(app, command.args, command.opts())) ?? EXIT.ok;
       return typeof ended === 'object' ? ended.passed : ended;

@@ -87,6 +87,17 @@ export const COMMANDS: Readonly<Record<string, CommandGroup | CommandEntry>> = {
       },
     },
   },
+  context: {
+    summary: 'clusters that this machine knows',
+    verbs: {
+      list: { summary: 'list the contexts of config.yaml', load: () => import('./context/list.ts') },
+      use: { summary: 'make a context the current one', load: () => import('./context/use.ts') },
+      show: {
+        summary: 'show every setting, and where it comes from',
+        load: () => import('./context/show.ts'),
+      },
+    },
+  },
   local: {
     summary: 'everything on this machine, to try things out',
     verbs: {

@@ -7,7 +7,7 @@ import { idProblem } from '../../src/spec/names.ts';
 import { LOCAL_ADDRESS } from '../../src/transport/transport.ts';
 import type { App } from '../shared/app.ts';
 import type { CommandModule } from '../shared/command.ts';
-import { parseEndpoints } from '../shared/globals.ts';
+import { parseEndpoints } from '../shared/connection.ts';
 import { hostDocument } from '../shared/host-document.ts';
 import { lockOutFindings } from '../shared/lock-out.ts';
 import { registerHost } from '../shared/register-host.ts';

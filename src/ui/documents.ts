@@ -173,6 +173,42 @@ export interface DoctorReportDocument {
   readonly findings: readonly Finding[];
 }
 
+/** One cluster of `config.yaml`, and the settings that hold with it. */
+export interface ContextDocument {
+  readonly kind: 'Context';
+  /** Null where no context is in use. */
+  readonly name: string | null;
+  /** Whether it is the one that is in use. */
+  readonly current: boolean;
+  /** What says that it is in use; null where nothing does. */
+  readonly from: string | null;
+  readonly file: string;
+  readonly settings: readonly SettingDocument[];
+}
+
+/** A setting, and who gave it. Passwords are no settings: only the file of one is. */
+export interface SettingDocument {
+  readonly name: string;
+  /** Null where there is none. */
+  readonly value: string | null;
+  readonly source: 'flag' | 'environment' | 'context' | 'default';
+  /** The flag, the variable or the context; of a default what would give another. */
+  readonly from: string | null;
+}
+
+export interface ContextListDocument {
+  readonly kind: 'ContextList';
+  readonly file: string;
+  readonly items: readonly {
+    readonly kind: 'Context';
+    readonly name: string;
+    readonly current: boolean;
+    /** As the file has them; empty where they are not usable, and `error` says why. */
+    readonly settings: Readonly<Record<string, string>>;
+    readonly error: string | null;
+  }[];
+}
+
 /** What runs of pgctl's own on this machine. */
 export interface LocalDocument {
   readonly kind: 'Local';
@@ -210,5 +246,7 @@ export type PgctlDocument =
   | TaskResultDocument
   | StatusDocument
   | DoctorReportDocument
+  | ContextDocument
+  | ContextListDocument
   | LocalDocument
   | ErrorDocument;

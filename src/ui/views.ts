@@ -1,4 +1,5 @@
 /** The text of every document: (document, theme) → text, without an end of line. */
+export { showContext, showContextList } from './views/context.ts';
 export { showDatabase, showDatabaseList } from './views/database.ts';
 export { showFindings } from './views/finding.ts';
 export { showHost, showHostList, showRemovedHost } from './views/host.ts';

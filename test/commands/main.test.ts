@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { COMMANDS, everyCommand } from '../../commands/registry.ts';
-import { parseEndpoints } from '../../commands/shared/globals.ts';
+import { parseEndpoints } from '../../commands/shared/connection.ts';
 import { VERSION } from '../../src/version.ts';
 import { emptyHome, pgctl } from './run.ts';
 

@@ -11,7 +11,12 @@ let etcd: Etcd;
 
 const run = (argv: readonly string[], stdin = ''): Promise<Outcome> =>
   pgctl(argv, {
-    env: { HOME: home, PGCTL_ENDPOINTS: etcd.endpoint, PGCTL_PREFIX: prefix, PGCTL_SECRET_KEY_FILE: KEY_FILE },
+    env: {
+      HOME: home,
+      PGCTL_ENDPOINTS: etcd.endpoint,
+      PGCTL_PREFIX: prefix,
+      PGCTL_SECRET_KEY_FILE: KEY_FILE,
+    },
     stdin,
   });
 
