@@ -114,6 +114,10 @@ export const COMMANDS: Readonly<Record<string, CommandGroup | CommandEntry>> = {
     summary: 'show every database, what is wrong, and what mends it',
     load: () => import('./status.ts'),
   },
+  doctor: {
+    summary: 'look at this machine, etcd, every host and all records, and say what mends what is wrong',
+    load: () => import('./doctor.ts'),
+  },
 };
 
 /** Every command with the words it is called by. */

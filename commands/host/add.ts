@@ -149,7 +149,7 @@ export const command: CommandModule = {
       endpoints,
       now: () => new Date(),
     });
-    const findings = [...found, ...(await lockOutFindings(store))];
+    const findings = [...found.map(({ message }) => message), ...(await lockOutFindings(store))];
     await registerHost(app, probed, { clean: flags.clean === true });
     for (const finding of findings) app.ui.warn(`host ${id}: ${finding}`);
     app.ui.result(hostDocument(probed, { state: 'reachable', findings }), showHost);

@@ -171,6 +171,12 @@ export interface StatusDocument {
 export interface DoctorReportDocument {
   readonly kind: 'DoctorReport';
   readonly findings: readonly Finding[];
+  /** How much was looked at. */
+  readonly checked: {
+    readonly endpoints: number;
+    readonly hosts: number;
+    readonly databases: number;
+  };
 }
 
 /** One cluster of `config.yaml`, and the settings that hold with it. */
