@@ -15,6 +15,8 @@ import { readSettings, type Settings } from './settings.ts';
 /** The process's surroundings, given in so that tests can drive commands in their own. */
 export interface Io {
   readonly env: Environment;
+  /** When the program began, by `performance.now()`; when it was called where it is not given. */
+  readonly startedMs?: number;
   readonly stdin: Readable & { readonly isTTY?: boolean };
   readonly stdout: Writable & { readonly isTTY?: boolean };
   readonly stderr: Writable & { readonly isTTY?: boolean };

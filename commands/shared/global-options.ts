@@ -32,7 +32,11 @@ export const GLOBAL_OPTIONS: readonly GlobalOption[] = [
     summary: 'prefix of all keys in etcd',
     fallback: '/pgctl',
   },
-  { flags: '--context <name>', env: 'PGCTL_CONTEXT', summary: 'entry of config.yaml to take settings from' },
+  {
+    flags: '--context <context>',
+    env: 'PGCTL_CONTEXT',
+    summary: 'entry of config.yaml to take settings from',
+  },
   {
     flags: '-o, --output <format>',
     env: 'PGCTL_OUTPUT',

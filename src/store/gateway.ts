@@ -1,5 +1,5 @@
 import { Agent as HttpAgent, request as httpRequest } from 'node:http';
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import type { AgentOptions } from 'node:https';
 import type { EtcdUser, TlsOptions } from './channel.ts';
 
 /** What etcd said over HTTP. */
@@ -29,22 +29,11 @@ const MAX_BYTES = 16 * 1024 * 1024;
  */
 export class Gateway {
   readonly #options: GatewayOptions;
-  readonly #agent: HttpAgent;
+  #door: Promise<Door> | null = null;
   #token: Promise<string | null> | null = null;
 
   constructor(options: GatewayOptions) {
     this.#options = options;
-    const { endpoint, tls } = options;
-    // One connection that is kept; node's own agents would take proxies of none, and so does this one.
-    const shared = { keepAlive: true, maxSockets: 1 };
-    this.#agent = endpoint.startsWith('https:')
-      ? new HttpsAgent({
-          ...shared,
-          ...(tls?.ca ? { ca: tls.ca } : {}),
-          ...(tls?.cert ? { cert: tls.cert } : {}),
-          ...(tls?.key ? { key: tls.key } : {}),
-        })
-      : new HttpAgent(shared);
   }
 
   /** A page such as /health. */
@@ -59,7 +48,9 @@ export class Gateway {
   }
 
   close(): void {
-    this.#agent.destroy();
+    void this.#door?.then(({ agent }) => {
+      agent.destroy();
+    });
   }
 
   async #authenticate(): Promise<string | null> {
@@ -71,16 +62,17 @@ export class Gateway {
     return typeof token === 'string' ? token : null;
   }
 
-  #request(path: string, body: object | null, token: string | null): Promise<GatewayAnswer> {
+  async #request(path: string, body: object | null, token: string | null): Promise<GatewayAnswer> {
     const { endpoint, limitMs } = this.#options;
-    const send = endpoint.startsWith('https:') ? httpsRequest : httpRequest;
+    this.#door ??= openDoor(this.#options);
+    const { send, agent } = await this.#door;
     const begun = performance.now();
     return new Promise((resolve, reject) => {
       const request = send(
         new URL(path, endpoint),
         {
           method: body === null ? 'GET' : 'POST',
-          agent: this.#agent,
+          agent,
           signal: AbortSignal.timeout(limitMs),
           ...(token === null ? {} : { headers: { Authorization: token } }),
         },
@@ -108,6 +100,25 @@ export class Gateway {
       request.end(body === null ? undefined : JSON.stringify(body));
     });
   }
+}
+
+interface Door {
+  readonly send: typeof httpRequest;
+  readonly agent: HttpAgent;
+}
+
+/** One connection that is kept. Node's own agents know no proxies, and so etcd's password goes to etcd only. */
+async function openDoor({ endpoint, tls }: GatewayOptions): Promise<Door> {
+  const shared: AgentOptions = { keepAlive: true, maxSockets: 1 };
+  if (!endpoint.startsWith('https:')) return { send: httpRequest, agent: new HttpAgent(shared) };
+  // TLS takes as long to load as all the rest of this.
+  const { Agent, request } = await import('node:https');
+  const files = {
+    ...(tls?.ca ? { ca: tls.ca } : {}),
+    ...(tls?.cert ? { cert: tls.cert } : {}),
+    ...(tls?.key ? { key: tls.key } : {}),
+  };
+  return { send: request, agent: new Agent({ ...shared, ...files }) };
 }
 
 function parsed(text: string): unknown {

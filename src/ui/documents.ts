@@ -224,6 +224,21 @@ export interface LocalDocument {
   readonly databases: readonly string[];
 }
 
+/** A spec that is valid. */
+export interface SpecDocument {
+  readonly kind: 'Spec';
+  readonly id: string;
+  /** Without secrets. */
+  readonly spec: JsonObject;
+}
+
+/** A page of help. */
+export interface HelpDocument {
+  readonly kind: 'Help';
+  readonly topic: string;
+  readonly text: string;
+}
+
 export interface ErrorDocument {
   readonly kind: 'Error';
   readonly code: ErrorCode;
@@ -255,4 +270,6 @@ export type PgctlDocument =
   | ContextDocument
   | ContextListDocument
   | LocalDocument
+  | SpecDocument
+  | HelpDocument
   | ErrorDocument;
