@@ -84,12 +84,13 @@ describe('the tables that help is made of', () => {
     const known = new Set([
       ...GLOBAL_OPTIONS.flatMap(({ env: variable }) => variable ?? []),
       ...Object.keys(OTHER_VARIABLES),
-      // ssh asks through it, in a script that a step renders.
+      // Where programs are is everybody's.
       'PATH',
-      // A marker in what Patroni's client prints, and no variable.
-      'PGCTL_STALLED',
     ]);
-    const files = (await sourceFiles()).filter(({ path }) => /^(bin|commands|src|plans)\/.*\.ts$/.test(path));
+    // What steps and resources print is markers for hosts, in their own shells.
+    const files = (await sourceFiles()).filter(
+      ({ path }) => !/^src\/(steps|resources)\//.test(path) && /^(bin|commands|src)\/.*\.ts$/.test(path),
+    );
     const used = files.flatMap(({ text }) =>
       [...text.matchAll(/\benv\.([A-Z][A-Z_]+)|\benv\['([A-Z_]+)'\]|\b(PGCTL_[A-Z_]+)/g)].map(
         ([, dotted, bracketed, named]) => dotted ?? bracketed ?? named ?? '',
