@@ -6,7 +6,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 function xdg(env: Environment, name: string, ...fallback: string[]): string {
   const given = env[name];
   // The base directory specification says that relative paths are to be ignored.
-  const base = given?.startsWith('/') === true ? given : join(env.HOME ?? homedir(), ...fallback);
+  const base = given?.startsWith('/') === true ? given : join(env.HOME || homedir(), ...fallback);
   return join(base, 'pgctl');
 }
 
