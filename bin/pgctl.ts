@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-import { main } from '../commands/main.ts';
+import type { Io } from '../commands/shared/app.ts';
+import { COMPLETE, completeNames } from '../commands/shared/completion/names.ts';
 
 const LEAST_NODE = 20;
 if (Number.parseInt(process.versions.node, 10) < LEAST_NODE) {
@@ -14,9 +15,20 @@ for (const stream of [process.stdout, process.stderr]) {
   });
 }
 
-process.exitCode = await main(process.argv.slice(2), {
+const io: Io = {
   env: process.env,
+  // Node counts from the start of the process.
+  startedMs: 0,
   stdin: process.stdin,
   stdout: process.stdout,
   stderr: process.stderr,
-});
+};
+const argv = process.argv.slice(2);
+if (argv[0] === COMPLETE) {
+  await completeNames(argv.slice(1), io);
+  // A shell waits for the process to end, and a connection that was given up would hold it open.
+  process.exit();
+}
+// Loaded here, so that a shell that waits for names does not wait for all of pgctl.
+const { main } = await import('../commands/main.ts');
+process.exitCode = await main(argv, io);

@@ -4,7 +4,8 @@ import { VERSION } from '../src/version.ts';
 import { type CommandEntry, COMMANDS } from './registry.ts';
 import type { Io } from './shared/app.ts';
 import type { CommandModule } from './shared/command.ts';
-import { addGlobalOptions, takesValue } from './shared/globals.ts';
+import { isTopic } from './shared/help/topics.ts';
+import { addGlobalOptions, takesValue } from './shared/global-options.ts';
 
 /** The first two words that are neither options nor values of global ones: the noun and the verb. */
 function wordsOf(argv: readonly string[]): [string | undefined, string | undefined] {
@@ -19,17 +20,37 @@ function wordsOf(argv: readonly string[]): [string | undefined, string | undefin
 }
 
 /**
+ * `help db create`, `db help create` and `db create help` are `db create --help`, so that the command that is
+ * explained is loaded; `help` with a topic is a command of its own.
+ */
+function withoutHelpWord(argv: readonly string[]): readonly string[] {
+  const [noun, verb] = wordsOf(argv);
+  const [group, other] = noun === 'help' ? [verb, undefined] : [noun, verb];
+  const explains =
+    noun === 'help'
+      ? group === undefined
+        ? !argv.some((word) => /^(--man(=.*)?|--help|-h)$/.test(word))
+        : Object.hasOwn(COMMANDS, group) && !isTopic(group)
+      : other === 'help' && group !== undefined && Object.hasOwn(COMMANDS, group);
+  if (!explains) return argv;
+  const at = argv.indexOf('help');
+  return [...argv.slice(0, at), ...argv.slice(at + 1), '--help'];
+}
+
+/**
  * Runs one command line and returns its exit code, one of EXIT or what a program that it leads to ended with. Nothing is printed but through `io`; nothing is thrown.
  *
- * @param argv The arguments after the program's name.
+ * @param given The arguments after the program's name.
  */
-export async function main(argv: readonly string[], io: Io): Promise<number> {
+export async function main(given: readonly string[], io: Io): Promise<number> {
+  const argv = withoutHelpWord(given);
   const program = new Command('pgctl');
   let text = '';
   program
     .description('Runs highly available PostgreSQL on your own Linux hosts.')
     .version(VERSION, '-V, --version', 'print the version')
     .showSuggestionAfterError(true)
+    .helpCommand(false)
     .exitOverride()
     .configureOutput({
       writeOut: (out) => io.stdout.write(out),
@@ -79,7 +100,7 @@ function wantsText(program: Command, io: Io): boolean {
 
 async function fail(io: Io, program: Command, error: PgctlError): Promise<ExitCode> {
   const { openErrorUi } = await import('./shared/app.ts');
-  openErrorUi(io, program.opts()).error(error);
+  (await openErrorUi(io, program.opts())).error(error);
   return error.exitCode;
 }
 
@@ -89,9 +110,9 @@ type Run = (io: Io, program: Command) => Promise<number>;
 function runnerOf(module: CommandModule, command: Command): Run {
   return async (io, program) => {
     const { App } = await import('./shared/app.ts');
-    const app = new App(io, program.opts());
+    const app = await App.open(io, program.opts());
     try {
-      const ended = (await module.run(app, command.args, command.opts())) ?? EXIT.ok;
+      const ended = (await module.run(app, command.args, command.opts(), program)) ?? EXIT.ok;
       return typeof ended === 'object' ? ended.passed : ended;
     } catch (thrown) {
       const error = toPgctlError(thrown);
@@ -109,9 +130,11 @@ async function declareCommands(
   asked: { readonly noun: string | undefined; readonly verb: string | undefined },
 ): Promise<Run> {
   let run: Run = () => Promise.resolve(EXIT.ok);
+  const node = COMMANDS[asked.noun ?? ''];
+  const all = node !== undefined && 'needsAll' in node;
   const declare = async (command: Command, entry: CommandEntry, isAsked: boolean): Promise<void> => {
     command.description(entry.summary);
-    if (!isAsked) return;
+    if (!isAsked && !all) return;
     const { command: module } = await entry.load();
     module.configure(command);
     command.allowExcessArguments(false).action(() => {
@@ -124,7 +147,7 @@ async function declareCommands(
       await declare(command, node, word === asked.noun);
       continue;
     }
-    command.description(node.summary);
+    command.description(node.summary).helpCommand(false);
     for (const [verb, entry] of Object.entries(node.verbs))
       await declare(command.command(verb), entry, word === asked.noun && verb === asked.verb);
   }

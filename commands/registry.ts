@@ -4,6 +4,8 @@ import type { CommandModule } from './shared/command.ts';
 export interface CommandEntry {
   readonly summary: string;
   readonly load: () => Promise<{ readonly command: CommandModule }>;
+  /** It is about commands: all of them are loaded for it. */
+  readonly needsAll?: true;
 }
 
 /** What can be done to things of one kind. */
@@ -80,10 +82,25 @@ export const COMMANDS: Readonly<Record<string, CommandGroup | CommandEntry>> = {
   spec: {
     summary: 'specs of databases',
     verbs: {
+      init: {
+        summary: 'print a spec to begin with, every field explained',
+        load: () => import('./spec/init.ts'),
+      },
       validate: { summary: 'check a spec without etcd', load: () => import('./spec/validate.ts') },
       schema: {
         summary: 'print the JSON Schema of specs, for editors',
         load: () => import('./spec/schema.ts'),
+      },
+    },
+  },
+  context: {
+    summary: 'clusters that this machine knows',
+    verbs: {
+      list: { summary: 'list the contexts of config.yaml', load: () => import('./context/list.ts') },
+      use: { summary: 'make a context the current one', load: () => import('./context/use.ts') },
+      show: {
+        summary: 'show every setting, and where it comes from',
+        load: () => import('./context/show.ts'),
       },
     },
   },
@@ -102,6 +119,20 @@ export const COMMANDS: Readonly<Record<string, CommandGroup | CommandEntry>> = {
   status: {
     summary: 'show every database, what is wrong, and what mends it',
     load: () => import('./status.ts'),
+  },
+  doctor: {
+    summary: 'look at this machine, etcd, every host and all records, and say what mends what is wrong',
+    load: () => import('./doctor.ts'),
+  },
+  completion: {
+    summary: 'print a script that completes commands and names in a shell',
+    load: () => import('./completion.ts'),
+    needsAll: true,
+  },
+  help: {
+    summary: 'explain a command or a topic',
+    load: () => import('./help.ts'),
+    needsAll: true,
   },
 };
 

@@ -1,4 +1,5 @@
 import type { HostRecord, InstanceRecord } from '../src/records/types.ts';
+import { didYouMean } from '../src/spec/nearest.ts';
 import type { DatabaseSpec, NodeSpec, SpecIssue } from '../src/spec/types.ts';
 
 /** One instance, with everything about its host that its resources are made from. */
@@ -86,9 +87,10 @@ export function placeInstances(input: PlacementInput): Placement {
   spec.nodes.forEach((node, n) => {
     node.host_ids.forEach((id, h) => {
       if (!input.hosts.has(id)) {
+        const near = didYouMean(id, input.hosts.keys());
         issues.push({
           path: `nodes[${n}].host_ids[${h}]`,
-          message: `host ${id} is not registered; register it with \`pgctl host add ${id} --address …\`, or name one of: ${[...input.hosts.keys()].join(', ') || '(none yet)'}`,
+          message: `host ${id} is not registered; register it with \`pgctl host add ${id} --address …\`, or name one of: ${[...input.hosts.keys()].join(', ') || '(none yet)'}${near === '' ? '' : `; ${near}`}`,
         });
       }
     });

@@ -19,6 +19,26 @@ export const EXIT = {
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
+/** What each exit code says, for the help and the README. */
+export const EXIT_MEANINGS = {
+  ok: 'done, or nothing to do',
+  failed: 'the operation failed; its outcome is known and recorded',
+  changes: '`db plan --detailed-exitcode`: there are changes',
+  partial: '`recover`: some of several databases were recovered',
+  conflict:
+    'conflict: another operation holds the lock, the lock was lost, a record changed, or it exists already',
+  notFound: 'no such database, instance, host or task',
+  host: "a host cannot be reached or cannot be used; every host's findings are listed, and nothing was changed",
+  etcd: 'etcd cannot be reached or refuses',
+  confirmation: 'a confirmation is needed and there is nobody to ask',
+  unknown: 'the outcome of a step is unknown; `pgctl task resume` settles it',
+  usage: 'wrong usage or an invalid spec; nothing was touched',
+  timeout: 'a time limit',
+  sighup: 'ended by SIGHUP',
+  sigint: 'ended by SIGINT, which is Ctrl-C',
+  sigterm: 'ended by SIGTERM',
+} as const satisfies Record<keyof typeof EXIT, string>;
+
 interface ErrorKind {
   readonly exit: ExitCode;
   /** Whether running the same command again, with nothing else changed, can succeed. */

@@ -7,7 +7,7 @@ import { idProblem } from '../../src/spec/names.ts';
 import { LOCAL_ADDRESS } from '../../src/transport/transport.ts';
 import type { App } from '../shared/app.ts';
 import type { CommandModule } from '../shared/command.ts';
-import { parseEndpoints } from '../shared/globals.ts';
+import { parseEndpoints } from '../shared/connection.ts';
 import { hostDocument } from '../shared/host-document.ts';
 import { lockOutFindings } from '../shared/lock-out.ts';
 import { registerHost } from '../shared/register-host.ts';
@@ -149,7 +149,7 @@ export const command: CommandModule = {
       endpoints,
       now: () => new Date(),
     });
-    const findings = [...found, ...(await lockOutFindings(store))];
+    const findings = [...found.map(({ message }) => message), ...(await lockOutFindings(store))];
     await registerHost(app, probed, { clean: flags.clean === true });
     for (const finding of findings) app.ui.warn(`host ${id}: ${finding}`);
     app.ui.result(hostDocument(probed, { state: 'reachable', findings }), showHost);

@@ -1,8 +1,9 @@
-import { PgctlError } from '../../src/errors.ts';
 import { INSTANCE_STATES } from '../../src/records/states.ts';
 import { showInstanceList } from '../../src/ui/views.ts';
 import type { CommandModule } from '../shared/command.ts';
 import { readDatabases } from '../shared/fleet.ts';
+import { oneOf } from '../shared/globals.ts';
+import { warnNearMiss } from '../shared/lookup.ts';
 
 export const command: CommandModule = {
   configure: (command) =>
@@ -12,13 +13,13 @@ export const command: CommandModule = {
       .option('--state <state>', 'only instances in this state')
       .addHelpText('after', '\nExample:\n  pgctl instance list --host host-1'),
   async run(app, _args, { database, host, state }) {
-    if (state !== undefined && !Object.hasOwn(INSTANCE_STATES, state as string)) {
-      throw new PgctlError(
-        'usage',
-        `--state: ${JSON.stringify(state)} is not one of ${Object.keys(INSTANCE_STATES).join(', ')}`,
-      );
-    }
-    const items = (await readDatabases(app))
+    if (state !== undefined) oneOf(Object.keys(INSTANCE_STATES), state as string, '--state');
+    const databases = await readDatabases(app);
+    const ids = databases.map(({ id }) => id);
+    warnNearMiss(app, { what: 'database', name: database as string | undefined, known: ids });
+    const hosts = databases.flatMap(({ instances }) => instances.map(({ host_id }) => host_id));
+    warnNearMiss(app, { what: 'host', name: host as string | undefined, known: hosts });
+    const items = databases
       .flatMap(({ instances }) => instances)
       .filter((i) => database === undefined || i.database_id === database)
       .filter((i) => host === undefined || i.host_id === host)

@@ -115,7 +115,7 @@ export const command: CommandModule = {
       });
       if (stored === null) await registerHost(app, host, { clean: false });
       else await store.hosts.put(host, { modRevision: stored.modRevision });
-      for (const finding of findings) warned.add(finding);
+      for (const { message } of findings) warned.add(message);
     }
     for (const finding of warned) app.ui.warn(`this machine: ${finding}`);
     await startInstances(app);

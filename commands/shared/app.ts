@@ -3,17 +3,20 @@ import { hostname, tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import type { OptionValues } from 'commander';
-import { toPgctlError } from '../../src/errors.ts';
 import type { RunOrigin } from '../../src/records/types.ts';
 import type { Store } from '../../src/store/store.ts';
 import type { Transport } from '../../src/transport/transport.ts';
 import { openUi, type Ui } from '../../src/ui/output.ts';
-import { type EtcdConnection, etcdConnection, type Globals, outputFormat, readGlobals } from './globals.ts';
+import { type EtcdConnection, etcdConnection } from './connection.ts';
+import { errorFormat, type Globals, readGlobals } from './globals.ts';
 import type { Environment } from './paths.ts';
+import { readSettings, type Settings } from './settings.ts';
 
 /** The process's surroundings, given in so that tests can drive commands in their own. */
 export interface Io {
   readonly env: Environment;
+  /** When the program began, by `performance.now()`; when it was called where it is not given. */
+  readonly startedMs?: number;
   readonly stdin: Readable & { readonly isTTY?: boolean };
   readonly stdout: Writable & { readonly isTTY?: boolean };
   readonly stderr: Writable & { readonly isTTY?: boolean };
@@ -24,17 +27,24 @@ export class App {
   readonly io: Io;
   readonly globals: Globals;
   readonly ui: Ui;
+  readonly settings: Settings;
   readonly #options: OptionValues;
   #store: Promise<Store> | null = null;
   #transport: Promise<Transport> | null = null;
   #connection: Promise<EtcdConnection> | null = null;
 
-  constructor(io: Io, options: OptionValues) {
+  private constructor(io: Io, options: OptionValues, settings: Settings) {
     this.io = io;
     this.#options = options;
-    this.globals = readGlobals(options, io.env);
+    this.settings = settings;
+    this.globals = readGlobals(options, settings);
     const { output, color, quiet, verbosity, input } = this.globals;
     this.ui = openUi({ ...io, format: output, color, quiet, verbosity, input });
+  }
+
+  /** @throws PgctlError `usage` */
+  static async open(io: Io, options: OptionValues): Promise<App> {
+    return new App(io, options, await readSettings(options, io.env));
   }
 
   get env(): Environment {
@@ -48,8 +58,13 @@ export class App {
 
   /** How etcd is reached. */
   connection(): Promise<EtcdConnection> {
-    this.#connection ??= etcdConnection(this.#options, this.io.env);
+    this.#connection ??= etcdConnection(this.settings, this.io.env);
     return this.#connection;
+  }
+
+  /** What would hold with another context. */
+  settingsIn(context: string): Promise<Settings> {
+    return readSettings({ ...this.#options, context }, this.io.env);
   }
 
   store(): Promise<Store> {
@@ -102,13 +117,7 @@ export class App {
 }
 
 /** A Ui for an error that came before the options could be read in full. */
-export function openErrorUi(io: Io, options: OptionValues): Ui {
-  let format: Globals['output'] = 'text';
-  try {
-    format = outputFormat(options, io.env);
-  } catch (thrown) {
-    // The format itself is what is wrong: that is told as text.
-    toPgctlError(thrown);
-  }
+export async function openErrorUi(io: Io, options: OptionValues): Promise<Ui> {
+  const format = errorFormat(await readSettings(options, io.env));
   return openUi({ ...io, format, color: 'auto', quiet: false, verbosity: 0, input: false });
 }

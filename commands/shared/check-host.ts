@@ -1,6 +1,6 @@
 import type { PgctlError } from '../../src/errors.ts';
 import { toPgctlError } from '../../src/errors.ts';
-import { probeHost } from '../../src/executor/probe-host.ts';
+import { type HostProblem, probeHost } from '../../src/executor/probe-host.ts';
 import type { HostRecord } from '../../src/records/types.ts';
 import type { HostDocument } from '../../src/ui/documents.ts';
 import type { App } from './app.ts';
@@ -19,28 +19,49 @@ const STATE_OF: Partial<Record<PgctlError['code'], HostDocument['state']>> = {
   host_unusable: 'unusable',
 };
 
+/** What a look at a host found. */
+export interface SeenHost {
+  /** Its record with new facts; null where it could not be looked at. */
+  readonly host: HostRecord | null;
+  readonly state: HostDocument['state'];
+  readonly problems: readonly HostProblem[];
+}
+
+/** Looks at a host. One that cannot be reached or used is a result; what is wrong elsewhere is thrown. */
+export async function lookAtHost(app: App, host: HostRecord): Promise<SeenHost> {
+  const { endpoints } = await app.connection();
+  try {
+    const seen = await probeHost({
+      transport: await app.transport(),
+      host,
+      endpoints,
+      now: () => new Date(),
+    });
+    return {
+      host: seen.host,
+      state: seen.findings.length === 0 ? 'reachable' : 'unusable',
+      problems: seen.findings,
+    };
+  } catch (thrown) {
+    const error = toPgctlError(thrown);
+    const state = STATE_OF[error.code];
+    if (state === undefined) throw error;
+    const remedy = error.hint ?? `See \`pgctl host get ${host.host_id}\`.`;
+    return { host: null, state, problems: [{ severity: 'error', message: error.message, remedy }] };
+  }
+}
+
 /** Looks at a host and says how it is; with `record` its record gets what was found. */
 export async function checkHost(
   app: App,
   stored: StoredHost,
   { record }: { readonly record: boolean },
 ): Promise<HostDocument> {
-  const { endpoints } = await app.connection();
-  try {
-    const { host, findings } = await probeHost({
-      transport: await app.transport(),
-      host: stored.value,
-      endpoints,
-      now: () => new Date(),
-    });
-    const store = await app.store();
-    if (record) await store.hosts.put(host, { modRevision: stored.modRevision });
-    const all = [...findings, ...(await lockOutFindings(store))];
-    return hostDocument(host, { state: all.length === 0 ? 'reachable' : 'unusable', findings: all });
-  } catch (thrown) {
-    const error = toPgctlError(thrown);
-    const state = STATE_OF[error.code];
-    if (state === undefined) throw error;
-    return hostDocument(stored.value, { state, findings: [error.message] });
-  }
+  const { host, state, problems } = await lookAtHost(app, stored.value);
+  const findings = problems.map(({ message }) => message);
+  if (host === null) return hostDocument(stored.value, { state, findings });
+  const store = await app.store();
+  if (record) await store.hosts.put(host, { modRevision: stored.modRevision });
+  const all = [...findings, ...(await lockOutFindings(store))];
+  return hostDocument(host, { state: all.length === 0 ? 'reachable' : 'unusable', findings: all });
 }

@@ -11,10 +11,15 @@ export interface PassedStatus {
 export interface CommandModule {
   /** Declares arguments, options and an example. */
   configure(command: Command): void;
-  /** Does it. Throws PgctlError; the exit code is 0 unless it returns another. */
+  /**
+   * Does it. Throws PgctlError; the exit code is 0 unless it returns another.
+   *
+   * @param program All commands; what else they are than their names only for one that needs all.
+   */
   run(
     app: App,
     args: readonly string[],
     options: Readonly<Record<string, unknown>>,
+    program: Command,
   ): Promise<ExitCode | PassedStatus | void>;
 }

@@ -25,6 +25,27 @@ export function notFound(
   });
 }
 
+/**
+ * For a filter of a list: what it names may be gone, so nothing found is no error; a name that is nearly another
+ * is said.
+ */
+export function warnNearMiss(
+  app: App,
+  {
+    what,
+    name,
+    known,
+  }: {
+    readonly what: keyof typeof LIST_COMMANDS;
+    readonly name: string | undefined;
+    readonly known: readonly string[];
+  },
+): void {
+  if (name === undefined || known.includes(name)) return;
+  const near = didYouMean(name, known);
+  if (near !== '') app.ui.warn(`there is no ${what} ${name}; ${near}`);
+}
+
 export async function requireHost(store: Store, id: string): Promise<Stored<HostRecord>> {
   const { items } = await store.hosts.list();
   const found = items.find(({ value }) => value.host_id === id);

@@ -8,6 +8,7 @@ import type { InstanceDraft } from '../../src/records/planned.ts';
 import { resourceKey } from '../../src/plan/resource.ts';
 import type { HostRecord, InstanceRecord } from '../../src/records/types.ts';
 import { invalidSpec, locateIssues } from '../../src/spec/issue.ts';
+import { didYouMean } from '../../src/spec/nearest.ts';
 import type { DatabaseSpec, SpecIssue, SpecPositions, StoredSpec } from '../../src/spec/types.ts';
 import { listeningPortsStep, readListeningPorts } from '../../src/steps/host-facts.ts';
 import { hostsUnusable, type HostFinding } from '../../src/executor/checks.ts';
@@ -123,7 +124,7 @@ export function specOperation(input: CreationInput, change: SpecChange): Operati
     command: `db ${change.mode} ${spec.id}`,
     async decide(view, tools): Promise<Intention> {
       const before = view.snapshot.database?.value;
-      if (before === undefined && change.mode === 'update') throw absent(spec.id);
+      if (before === undefined && change.mode === 'update') throw await absent(tools, spec.id);
       if (before !== undefined && !sameSpec(before.spec, stored)) {
         if (change.mode === 'create') throw differs(spec.id);
         refuseImpossible(view, input);
@@ -224,9 +225,14 @@ function refuseImpossible(view: View, { spec, positions }: CreationInput): void 
   if (issues.length > 0) throw invalidSpec(positions.file, locateIssues(positions, issues));
 }
 
-function absent(id: string): PgctlError {
+async function absent({ store }: OperationTools, id: string): Promise<PgctlError> {
+  const { items } = await store.databases.list();
+  const near = didYouMean(
+    id,
+    items.map(({ value }) => value.database_id),
+  );
   return new PgctlError('not_found', `there is no database ${id}`, {
-    hint: `\`pgctl db apply\` creates it; \`pgctl db list\` shows those that are there.`,
+    hint: `${near} \`pgctl db apply\` creates it; \`pgctl db list\` shows those that are there.`.trim(),
   });
 }
 

@@ -1,6 +1,6 @@
 import { showTaskList } from '../../src/ui/views.ts';
 import type { CommandModule } from '../shared/command.ts';
-import { warnCorrupt } from '../shared/lookup.ts';
+import { warnCorrupt, warnNearMiss } from '../shared/lookup.ts';
 import { taskDocument } from '../shared/task-document.ts';
 
 const DEFAULT_LIMIT = 50;
@@ -18,6 +18,10 @@ export const command: CommandModule = {
     const { items, corrupt } = await store.tasks.list(database === undefined ? limit : limit * 20);
     warnCorrupt(app, corrupt);
     const wanted = items.filter(({ value }) => database === undefined || value.databases.includes(database));
+    if (database !== undefined && wanted.length === 0) {
+      const known = (await store.databases.list()).items.map(({ value }) => value.database_id);
+      warnNearMiss(app, { what: 'database', name: database, known });
+    }
     const locks = await store.locks();
     app.ui.result(
       { kind: 'TaskList', items: wanted.slice(0, limit).map(({ value }) => taskDocument(value, locks)) },

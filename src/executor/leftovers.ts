@@ -16,22 +16,42 @@ import { outputsOf, runOnHost } from './on-host.ts';
 
 const LOOK_LIMIT_MS = 60_000;
 
-/** A host that was removed while it was lost, and is to be registered again. */
-export interface ReturningHost {
+/** A host to be looked through. */
+export interface LookedThrough {
   readonly transport: Transport;
-  readonly guards: Guards;
   /** With its facts. */
   readonly host: HostRecord;
 }
 
+/** A host that was removed while it was lost, and is to be registered again. */
+export interface ReturningHost extends LookedThrough {
+  readonly guards: Guards;
+}
+
 async function run(
-  { transport, host }: ReturningHost,
+  { transport, host }: LookedThrough,
   steps: readonly HostStep[],
   limitMs: number | null,
 ): Promise<readonly StepOutput[]> {
   if (steps.length === 0) return [];
-  // No operation can be at work for a host that is not registered, so there is no lock and no fence.
+  // What only looks needs no fence; and no operation can be at work for a host that is not registered.
   return outputsOf(await runOnHost({ transport, host, steps, fence: null, limitMs, signal: null }));
+}
+
+/** Everything on a host that bears pgctl's stamp, whether it is in use or left over. */
+export async function lookForStamped(place: LookedThrough): Promise<readonly Leftover[]> {
+  const [seen] = await run(place, [lookForLeftoversStep(place.host.base_dir)], LOOK_LIMIT_MS);
+  return readLeftovers(seen, place.host.host_id);
+}
+
+/** Those that may still run, by the etcd that they were made for. That may be another than pgctl's. */
+export async function livingAmong(
+  place: LookedThrough,
+  stamped: readonly Leftover[],
+): Promise<readonly Leftover[]> {
+  const withDirectory = stamped.filter(({ hasDirectory }) => hasDirectory);
+  const answers = await run(place, withDirectory.map(askGuardStep), LOOK_LIMIT_MS);
+  return withDirectory.filter((_, index) => guardAllows(answers[index]));
 }
 
 /**
@@ -40,11 +60,8 @@ async function run(
  */
 export async function findLeftovers(returning: ReturningHost): Promise<readonly Leftover[]> {
   const { host, guards } = returning;
-  const [seen] = await run(returning, [lookForLeftoversStep(host.base_dir)], LOOK_LIMIT_MS);
-  const leftovers = readLeftovers(seen, host.host_id);
-  const withDirectory = leftovers.filter(({ hasDirectory }) => hasDirectory);
-  const answers = await run(returning, withDirectory.map(askGuardStep), LOOK_LIMIT_MS);
-  const living: Leftover[] = withDirectory.filter((_, index) => guardAllows(answers[index]));
+  const leftovers = await lookForStamped(returning);
+  const living: Leftover[] = [...(await livingAmong(returning, leftovers))];
   for (const leftover of leftovers) {
     const guard = await guards.get(leftover.instance_id);
     const { allowed = false, database_uid } = guard?.value ?? {};

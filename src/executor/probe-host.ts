@@ -10,10 +10,17 @@ const PROBE_LIMIT_MS = 30_000;
 const CLOCK_SKEW_LIMIT_S = 5;
 const LOW_DISK_BYTES = 1024 ** 3;
 
+/** Something that a host lacks, or that is not as it should be there. */
+export interface HostProblem {
+  readonly severity: 'error' | 'warning';
+  readonly message: string;
+  readonly remedy: string;
+}
+
 /** A host that was looked at: its record with new facts, and what it lacks. */
 export interface ProbedHost {
   readonly host: HostRecord;
-  readonly findings: readonly string[];
+  readonly findings: readonly HostProblem[];
 }
 
 export interface ProbeRequest {
@@ -80,21 +87,37 @@ function assertPrivileges(host: HostRecord, { facts, loginUser }: ReadFacts): vo
   );
 }
 
-/** What the facts say is missing, a sentence each. */
-function factFindings({ facts, hasPostgresUser }: ReadFacts): string[] {
-  const findings: string[] = [];
+/** What the facts say is missing. */
+function factFindings({ facts, hasPostgresUser }: ReadFacts): HostProblem[] {
+  const findings: HostProblem[] = [];
+  const add = (severity: HostProblem['severity'], message: string, remedy: string): void =>
+    void findings.push({ severity, message, remedy });
   if (facts.postgres.length === 0)
-    findings.push('PostgreSQL is not installed (packages postgresql-17 or others)');
-  if (facts.patroni === null) findings.push('Patroni is not installed (packages patroni and python3-etcd)');
-  if (facts.privileges !== 'none' && !hasPostgresUser) findings.push('there is no account postgres');
-  if (facts.disk_free_bytes < LOW_DISK_BYTES) {
-    findings.push(
-      `only ${Math.round(facts.disk_free_bytes / 1024 ** 2)} MiB are free under its base directory`,
+    add(
+      'error',
+      'PostgreSQL is not installed (packages postgresql-17 or others)',
+      'On Debian: `apt install postgresql`.',
     );
-  }
-  if (Math.abs(facts.clock_skew_seconds) > CLOCK_SKEW_LIMIT_S) {
-    findings.push(`its clock is off by ${facts.clock_skew_seconds} s; keep it in step with NTP`);
-  }
+  if (facts.patroni === null)
+    add(
+      'error',
+      'Patroni is not installed (packages patroni and python3-etcd)',
+      'On Debian: `apt install patroni python3-etcd`.',
+    );
+  if (facts.privileges !== 'none' && !hasPostgresUser)
+    add('error', 'there is no account postgres', "The distribution's package of PostgreSQL makes it.");
+  if (facts.disk_free_bytes < LOW_DISK_BYTES)
+    add(
+      'warning',
+      `only ${Math.round(facts.disk_free_bytes / 1024 ** 2)} MiB are free under its base directory`,
+      'Make room: a database on a full disk stops.',
+    );
+  if (Math.abs(facts.clock_skew_seconds) > CLOCK_SKEW_LIMIT_S)
+    add(
+      'warning',
+      `its clock is off by ${facts.clock_skew_seconds} s; keep it in step with NTP`,
+      'On the host: `timedatectl set-ntp true`.',
+    );
   return findings;
 }
 
@@ -102,7 +125,7 @@ async function reachFindings(
   transport: Transport,
   host: HostRecord,
   endpoints: readonly string[],
-): Promise<readonly string[]> {
+): Promise<readonly HostProblem[]> {
   const { patroni } = host.facts as HostFacts;
   if (patroni === null) return [];
   const steps = [reachEtcdStep(patroni.python, host.host_endpoints ?? endpoints)];
@@ -115,5 +138,12 @@ async function reachFindings(
     signal: null,
   });
   const [output] = outputsOf(result);
-  return (output?.stdout ?? '').split('\n').filter((line) => line !== '');
+  return (output?.stdout ?? '')
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((message) => ({
+      severity: 'error',
+      message,
+      remedy: 'Open the way to it, or say how this host reaches etcd: `pgctl host add … --host-endpoints`.',
+    }));
 }

@@ -271,7 +271,11 @@ function instancesOfScope({ databases }: Fleet, scope: string): readonly SeenIns
 
 const ORDER = { error: 0, warning: 1, info: 2 } as const satisfies Record<Finding['severity'], number>;
 
+/** The worst first, and otherwise in the order that they have. */
+export const worstFirst = (findings: readonly Finding[]): readonly Finding[] =>
+  [...findings].sort((a, b) => ORDER[a.severity] - ORDER[b.severity]);
+
 /** What is wrong, the worst first, and within that in the order of the rules. */
 export function findingsOf(fleet: Fleet): readonly Finding[] {
-  return RULES.flatMap(({ find }) => find(fleet)).sort((a, b) => ORDER[a.severity] - ORDER[b.severity]);
+  return worstFirst(RULES.flatMap(({ find }) => find(fleet)));
 }

@@ -49,12 +49,12 @@ function portError({ input }: { readonly input?: unknown }): string | undefined 
   return `must be a whole number from ${LOWEST_PORT} to ${HIGHEST_PORT}, not ${shownScalar(input)}`;
 }
 
-function port(description: string) {
+function port(description: string, example: number) {
   return z
     .int({ error: portError })
     .min(LOWEST_PORT, { error: portError })
     .max(HIGHEST_PORT, { error: portError })
-    .meta({ description })
+    .meta({ description, examples: [example] })
     .optional();
 }
 
@@ -122,6 +122,7 @@ const hostIds = z
     description: 'Hosts of the node, each with one instance. The first one gets the initial primary.',
     minItems: 1,
     uniqueItems: true,
+    examples: [['host-1', 'host-2', 'host-3']],
   });
 
 const node = z
@@ -132,8 +133,8 @@ const node = z
       'is missing; name the node, n1 for the first',
     ),
     host_ids: hostIds,
-    port: port("Port of Postgres on this node's hosts. Overrides the database's."),
-    patroni_port: port("Port of Patroni on this node's hosts. Overrides the database's."),
+    port: port("Port of Postgres on this node's hosts. Overrides the database's.", 5432),
+    patroni_port: port("Port of Patroni on this node's hosts. Overrides the database's.", 8008),
     postgresql_conf: postgresqlConf
       .meta({
         description: "Parameters of Postgres on this node, each over the database's of the same name.",
@@ -159,10 +160,11 @@ const user = z
       description:
         'Password. It is never shown again, and stored as a SCRAM verifier only. May be left out on an update, which keeps it.',
       minLength: 1,
+      examples: ['choose-a-better-one'],
     }).optional(),
     db_owner: z
       .boolean()
-      .meta({ description: 'Whether this user owns the database. One user at most does.' })
+      .meta({ description: 'Whether this user owns the database. One user at most does.', examples: [true] })
       .optional(),
     attributes: z
       .array(
@@ -194,6 +196,7 @@ const id = text(
 const tenantId = text(idProblem, {
   description: 'Id of whoever the database belongs to. pgctl only keeps it.',
   pattern: ID_PATTERN.source,
+  examples: ['acme'],
 });
 
 const databaseFields = {
@@ -207,9 +210,11 @@ const databaseFields = {
   postgres_version: postgresVersion.optional(),
   port: port(
     'Port of Postgres. Without it, pgctl reserves the lowest from 5432 up that is free on all hosts.',
+    5432,
   ),
   patroni_port: port(
     'Port of Patroni. Without it, pgctl reserves the lowest from 8008 up that is free on all hosts.',
+    8008,
   ),
   nodes: z
     .array(node, {

@@ -16,7 +16,7 @@ export function sealingKeyFile(env: Readonly<Record<string, string | undefined>>
   if (given !== undefined && given !== '') return given;
   const xdg = env['XDG_CONFIG_HOME'];
   // The specification says that a relative path is to be ignored.
-  const config = xdg !== undefined && xdg.startsWith('/') ? xdg : join(env['HOME'] ?? homedir(), '.config');
+  const config = xdg !== undefined && xdg.startsWith('/') ? xdg : join(env['HOME'] || homedir(), '.config');
   return join(config, 'pgctl', 'secret.key');
 }
 

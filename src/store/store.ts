@@ -1,9 +1,11 @@
+import type { EtcdHealth } from '../records/etcd-health.ts';
 import type { LockRecord, MetaRecord, RunOrigin } from '../records/types.ts';
 import type { Secret } from '../secret.ts';
 import { acquireLock, LOCK_TIMING, type LockTiming, type Waiting } from './acquire.ts';
 import type { EtcdUser, TlsOptions } from './channel.ts';
 import { Databases } from './databases.ts';
 import { parseEndpoints } from './endpoints.ts';
+import { lookAtEtcd } from './etcd-health.ts';
 import { EtcdUsers } from './etcd-users.ts';
 import { Guards } from './guards.ts';
 import { Hosts } from './hosts.ts';
@@ -70,6 +72,7 @@ export class Store {
   readonly tasks: Tasks;
   readonly patroni: Patroni;
   readonly etcdUsers: EtcdUsers;
+  readonly #place: Pick<StoreOptions, 'tls' | 'auth'> & { readonly limitMs: number };
   readonly #keyFile: string;
   readonly #lockTiming: LockTiming;
   readonly #here: RunOrigin | null;
@@ -79,6 +82,7 @@ export class Store {
     const timing = { ...CALL_TIMING, ...LOCK_TIMING, ...options.timing };
     this.keys = new Keys(options.prefix);
     this.kv = new Kv({ ...timing, ...options, endpoints: parseEndpoints(options.endpoints) });
+    this.#place = { tls: options.tls, auth: options.auth, limitMs: timing.attemptMs };
     this.#keyFile = sealingKeyFile(options.env);
     this.#lockTiming = timing;
     this.#here = options.here ?? null;
@@ -97,6 +101,13 @@ export class Store {
   /** Of all keys, such as `/pgctl`. */
   get prefix(): string {
     return this.keys.prefix;
+  }
+
+  /** How etcd is, at each of its endpoints; throws nothing. */
+  async health(): Promise<EtcdHealth> {
+    const looked = await lookAtEtcd(this.kv.endpoints, this.#place, () => Date.now());
+    const answers = looked.endpoints.some(({ error }) => error === null);
+    return { ...looked, rights: answers ? await this.etcdUsers.rights().catch(() => null) : null };
   }
 
   /** Null where nothing was ever written. */

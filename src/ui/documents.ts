@@ -171,6 +171,48 @@ export interface StatusDocument {
 export interface DoctorReportDocument {
   readonly kind: 'DoctorReport';
   readonly findings: readonly Finding[];
+  /** How much was looked at. */
+  readonly checked: {
+    readonly endpoints: number;
+    readonly hosts: number;
+    readonly databases: number;
+  };
+}
+
+/** One cluster of `config.yaml`, and the settings that hold with it. */
+export interface ContextDocument {
+  readonly kind: 'Context';
+  /** Null where no context is in use. */
+  readonly name: string | null;
+  /** Whether it is the one that is in use. */
+  readonly current: boolean;
+  /** What says that it is in use; null where nothing does. */
+  readonly from: string | null;
+  readonly file: string;
+  readonly settings: readonly SettingDocument[];
+}
+
+/** A setting, and who gave it. Passwords are no settings: only the file of one is. */
+export interface SettingDocument {
+  readonly name: string;
+  /** Null where there is none. */
+  readonly value: string | null;
+  readonly source: 'flag' | 'environment' | 'context' | 'default';
+  /** The flag, the variable or the context; of a default what would give another. */
+  readonly from: string | null;
+}
+
+export interface ContextListDocument {
+  readonly kind: 'ContextList';
+  readonly file: string;
+  readonly items: readonly {
+    readonly kind: 'Context';
+    readonly name: string;
+    readonly current: boolean;
+    /** As the file has them; empty where they are not usable, and `error` says why. */
+    readonly settings: Readonly<Record<string, string>>;
+    readonly error: string | null;
+  }[];
 }
 
 /** What runs of pgctl's own on this machine. */
@@ -180,6 +222,21 @@ export interface LocalDocument {
   readonly endpoint: string | null;
   readonly hosts: readonly string[];
   readonly databases: readonly string[];
+}
+
+/** A spec that is valid. */
+export interface SpecDocument {
+  readonly kind: 'Spec';
+  readonly id: string;
+  /** Without secrets. */
+  readonly spec: JsonObject;
+}
+
+/** A page of help. */
+export interface HelpDocument {
+  readonly kind: 'Help';
+  readonly topic: string;
+  readonly text: string;
 }
 
 export interface ErrorDocument {
@@ -210,5 +267,9 @@ export type PgctlDocument =
   | TaskResultDocument
   | StatusDocument
   | DoctorReportDocument
+  | ContextDocument
+  | ContextListDocument
   | LocalDocument
+  | SpecDocument
+  | HelpDocument
   | ErrorDocument;

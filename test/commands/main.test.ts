@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { COMMANDS, everyCommand } from '../../commands/registry.ts';
-import { parseEndpoints } from '../../commands/shared/globals.ts';
+import { parseEndpoints } from '../../commands/shared/connection.ts';
+import { cacheDir, configDir, stateDir } from '../../commands/shared/paths.ts';
 import { VERSION } from '../../src/version.ts';
 import { emptyHome, pgctl } from './run.ts';
 
@@ -124,6 +125,11 @@ describe('a wrong command line ends with 64', () => {
     expect([code, stdout]).toEqual([64, '']);
     expect(stderr).toContain('--output');
   });
+});
+
+it('an empty HOME is none: nothing is looked for where one happens to be', () => {
+  for (const directory of [configDir({ HOME: '' }), stateDir({ HOME: '' }), cacheDir({ HOME: '' })])
+    expect(directory).toMatch(/^\//);
 });
 
 describe('endpoints', () => {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable, Writable } from 'node:stream';
 import { main } from '../../commands/main.ts';
+import type { Io } from '../../commands/shared/app.ts';
 
 export interface Outcome {
   readonly code: number;
@@ -16,11 +17,17 @@ export function emptyHome(): { readonly home: string; readonly remove: () => voi
   return { home, remove: () => rmSync(home, { recursive: true, force: true }) };
 }
 
+interface Given {
+  readonly env?: Record<string, string>;
+  readonly stdin?: string | Uint8Array;
+}
+
 /** Runs one command line in this process, with streams and an environment of its own. */
-export async function pgctl(
-  argv: readonly string[],
-  given: { readonly env?: Record<string, string>; readonly stdin?: string | Uint8Array } = {},
-): Promise<Outcome> {
+export const pgctl = (argv: readonly string[], given: Given = {}): Promise<Outcome> =>
+  captured((io) => main(argv, io), given);
+
+/** Runs something with streams and an environment of its own. */
+export async function captured(run: (io: Io) => Promise<number>, given: Given = {}): Promise<Outcome> {
   const written = { stdout: '', stderr: '' };
   const stream = (name: 'stdout' | 'stderr') =>
     new Writable({
@@ -29,7 +36,7 @@ export async function pgctl(
         done();
       },
     });
-  const code = await main(argv, {
+  const code = await run({
     env: given.env ?? {},
     stdin: Readable.from([Buffer.from(given.stdin ?? '')]),
     stdout: stream('stdout'),

@@ -117,6 +117,33 @@ describe('spec validate', () => {
   });
 });
 
+describe('spec init', () => {
+  it('prints a spec that validates, for the id and hosts that are given', async () => {
+    const { code, stdout, stderr } = await pgctl(['spec', 'init', 'orders', '--hosts', 'a, b'], { env });
+    expect([code, stderr]).toEqual([0, '']);
+    expect(stdout).toMatch(/^id: orders$/m);
+    expect(stdout).toMatch(/^ {4}host_ids: \[a, b\]$/m);
+    expect(await validate('-', [], stdout)).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('orders'),
+    });
+  });
+
+  it('is one document under -o json', async () => {
+    const { stdout } = await pgctl(['spec', 'init', '-o', 'json'], { env });
+    expect(JSON.parse(stdout)).toMatchObject({ kind: 'Spec', id: 'shop', spec: { id: 'shop' } });
+  });
+
+  it.each([
+    ['an id', ['Shop'], '"Shop" is not an id'],
+    ['a host', ['shop', '--hosts', 'a,$(x)'], '"$(x)" is not an id'],
+  ])('refuses %s that is none', async (_title, argv, said) => {
+    const { code, stdout, stderr } = await pgctl(['spec', 'init', ...argv], { env });
+    expect([code, stdout]).toEqual([64, '']);
+    expect(stderr).toContain(said);
+  });
+});
+
 describe('spec schema', () => {
   it.each(['text', 'json', 'yaml'])('is JSON under -o %s', async (format) => {
     const { code, stdout } = await pgctl(['spec', 'schema', '-o', format], { env });

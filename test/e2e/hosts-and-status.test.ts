@@ -156,6 +156,40 @@ describe('a host that was removed while it was lost, and comes back', () => {
   });
 });
 
+describe('the doctor', () => {
+  it('finds hosts and records in order, and what was made without a record', async () => {
+    const doctor = async (): Promise<[number, readonly Finding[]]> => {
+      const ran = await run('doctor');
+      const { findings: found } = JSON.parse(ran.stdout) as { findings: readonly Finding[] };
+      return [ran.exitCode, found.filter(({ severity }) => severity !== 'info')];
+    };
+    // The database has lost an instance above, and its record; whatever else is there is in order.
+    expect(await doctor()).toEqual([0, []]);
+    const host = lab.host('host-3');
+    await host.run(
+      `mkdir -p /var/lib/pgctl/gone.n1.host-3 && echo 'gone.n1.host-3 u1' > /var/lib/pgctl/gone.n1.host-3/.pgctl-instance`,
+    );
+    await lab.host('host-1').run('mv /etc/systemd/system/pgctl-shop.n1.host-1.service /root/');
+    const [exitCode, found] = await doctor();
+    expect(exitCode).toBe(1);
+    expect(found).toMatchObject([
+      {
+        severity: 'error',
+        subject: 'shop.n1.host-1',
+        message: expect.stringContaining('its unit is not on host-1'),
+      },
+      {
+        severity: 'warning',
+        subject: 'host-3: gone.n1.host-3',
+        remedy: expect.stringContaining('`rm -r /var/lib/pgctl/gone.n1.host-3`'),
+      },
+    ]);
+    await lab.host('host-1').run('mv /root/pgctl-shop.n1.host-1.service /etc/systemd/system/');
+    await host.run('rm -r /var/lib/pgctl/gone.n1.host-3');
+    expect(await doctor()).toEqual([0, []]);
+  });
+});
+
 describe('the status', () => {
   it('names the instance of a host that died, and what mends it', async () => {
     await lab.host('host-1').kill();

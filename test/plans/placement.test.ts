@@ -188,7 +188,7 @@ describe('a spec that does not fit', () => {
         {
           path: 'nodes[0].host_ids[1]',
           message:
-            'host host-2 is not registered; register it with `pgctl host add host-2 --address …`, or name one of: host-1, host-3',
+            'host host-2 is not registered; register it with `pgctl host add host-2 --address …`, or name one of: host-1, host-3; did you mean "host-1"?',
         },
       ],
     ],
