@@ -29,18 +29,38 @@ pgctl_there() { [ -e "$path" ] || [ -L "$path" ]; }
 pgctl_ours() { [ ! -L "$path" ] && [ "$(cat "$path/${STAMP_FILE}" 2>/dev/null)" = "$stamp" ]; }
 `;
 
-// A directory is pgctl's only with this stamp in it. It is made beside and renamed, so it never lacks one; a
-// create that was cut short is found by the name that only this instance's has.
+/**
+ * Removes what steps for this very instance left when they were killed: a directory that was never renamed into
+ * place, one that was on its way out, and the probe of a check, in the base directory or, before there was one,
+ * above it. They are known by names that only this instance's have.
+ */
+const SWEEP = `
+base=$(dirname "$path") name=$(basename "$path")
+new=$base/.new.$name gone=$base/.gone.$name
+pgctl_sweep() {
+  rm -rf --one-file-system "$new" "$gone"
+  near=$base
+  while :; do
+    for probe in "$near/.pgctl-probe.$name."??????; do
+      if [ -d "$probe" ] && [ ! -L "$probe" ]; then rmdir "$probe" 2>/dev/null || :; fi
+    done
+    [ "$near" != / ] || break
+    near=$(dirname "$near")
+  done
+}
+`;
+
+// A directory is pgctl's only with this stamp in it. It is made beside and renamed, so it never lacks one.
 const CREATE = `
-path=$1 stamp=$2 owner=$3 new=$(dirname "$1")/.new.$(basename "$1")
+path=$1 stamp=$2 owner=$3
 ${LOOK}
-rm -rf --one-file-system "$new"
+${SWEEP}
+pgctl_sweep
 if pgctl_there; then
   if pgctl_ours; then exit 0; fi
   echo "$path is there already and is not this instance's (no stamp of $stamp in it)" >&2
   exit ${STEP_EXIT.notOurs}
 fi
-base=$(dirname "$path")
 [ -d "$base" ] || install -d -m 0755 "$base"
 mkdir -m 0700 "$new"
 trap 'rm -rf "$new"' EXIT
@@ -59,18 +79,19 @@ if ! pgctl_there; then echo absent; elif pgctl_ours; then echo ours; else echo f
 
 // Cut short anywhere, it can be finished: the stamp stays until the directory has a name that nobody looks at.
 const DELETE = `
-path=$1 stamp=$2 gone=$(dirname "$1")/.gone.$(basename "$1") new=$(dirname "$1")/.new.$(basename "$1")
+path=$1 stamp=$2
 ${LOOK}
+${SWEEP}
+pgctl_sweep
 if pgctl_there; then
   if ! pgctl_ours; then
     echo "$path is not this instance's (no stamp of $stamp in it); it is left alone" >&2
     exit ${STEP_EXIT.notOurs}
   fi
   find "$path" -xdev -mindepth 1 -maxdepth 1 ! -name ${STAMP_FILE} -exec rm -rf --one-file-system {} +
-  rm -rf --one-file-system "$gone"
   mv -T "$path" "$gone"
+  rm -rf --one-file-system "$gone"
 fi
-rm -rf --one-file-system "$gone" "$new"
 `;
 
 const CHECK = `
@@ -87,7 +108,7 @@ while [ ! -d "$near" ]; do
   if [ -e "$near" ]; then echo "$near is not a directory"; exit 0; fi
   near=$(dirname "$near")
 done
-probe=$(mktemp -d "$near/.pgctl-probe.XXXXXX" 2>/dev/null) && rmdir "$probe" ||
+probe=$(mktemp -d "$near/.pgctl-probe.\${path##*/}.XXXXXX" 2>/dev/null) && rmdir "$probe" ||
   echo "$near cannot be written to (read-only, full, or no rights)"
 free=$(df -PB1 "$near" | awk 'NR == 2 { print $4 }')
 if [ "$free" -lt $3 ]; then

@@ -83,7 +83,7 @@ fi
 ${STOP_POSTMASTER}
 if [ -e "$unit" ]; then
   systemctl --quiet disable "$name" 2>/dev/null || :
-  rm -f "$unit"
+  rm -f "$unit" "$unit.pgctl-new"
   systemctl daemon-reload
 fi
 systemctl --quiet reset-failed "$name" 2>/dev/null || :

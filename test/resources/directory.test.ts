@@ -195,6 +195,63 @@ describe('deleting the directory', () => {
   });
 });
 
+describe('what killed steps left', () => {
+  const STAMP = `${stampOf(ID)}\n`;
+  const make = (name: string, files: Readonly<Record<string, string>> = {}): void => {
+    mkdirSync(join(base, name), { recursive: true });
+    for (const [file, text] of Object.entries(files)) writeFileSync(join(base, name, file), text);
+  };
+  const killed = (script: string, command: string): void => {
+    const step = { kind: 'script', name: 'killed', args: [path, stampOf(ID), ME], account: 'admin' } as const;
+    runSteps([{ ...step, script: `${command}() { kill -s KILL $$; }\n${script}` }]);
+  };
+  const scriptOf = (steps: readonly unknown[]): string => (steps as ScriptStep[])[0]?.script ?? '';
+
+  it.each(['install', 'sync', 'mv'])('of a create before its %s is gone after the next', (command) => {
+    mkdirSync(base, { recursive: true });
+    killed(scriptOf(directoryType.create(resource, CONTEXT)), command);
+    expect(readdirSync(base)).toEqual(['.new.shop.n1.host-1']);
+    expect(create().status).toBe(0);
+    expect(readdirSync(base)).toEqual([ID.instance_id]);
+  });
+
+  it('of a check before it took its probe away is gone after the next create, wherever it was', () => {
+    const check = scriptOf(directoryType.check?.(resource, CONTEXT).steps ?? []);
+    killed(check, 'rmdir');
+    mkdirSync(base, { recursive: true });
+    killed(check, 'rmdir');
+    const above = join(base, '..');
+    expect([readdirSync(base).length, readdirSync(above).length]).toEqual([1, 2]);
+    expect(create().status).toBe(0);
+    expect([readdirSync(base), readdirSync(above).length]).toEqual([[ID.instance_id], 1]);
+  });
+
+  it.each<[title: string, act: () => Ran]>([
+    ['create', create],
+    ['delete', remove],
+  ])('is removed by a %s, and nothing else is', (_title, act) => {
+    const left: Record<string, Readonly<Record<string, string>>> = {
+      '.new.shop.n1.host-1': { [STAMP_FILE]: STAMP },
+      '.gone.shop.n1.host-1': { data: 'rows' },
+      '.pgctl-probe.shop.n1.host-1.AbC123': {},
+    };
+    const others: typeof left = {
+      '.new.shop.n1.host-11': { [STAMP_FILE]: STAMP },
+      '.new.shop.n1.host-1.x': {},
+      '.gone.shop.n1.host-11': {},
+      '.pgctl-probe.shop.n1.host-1.AbC124': { precious: 'rows' },
+      '.pgctl-probe.shop.n1.host-11.AbC123': {},
+      '.new': {},
+    };
+    for (const [name, files] of Object.entries({ ...left, ...others })) make(name, files);
+    symlinkSync(join(base, '.new'), join(base, '.pgctl-probe.shop.n1.host-1.link00'));
+    const before = new Set(listing());
+    expect(act().status).toBe(0);
+    const gone = [...before].filter((name) => !listing().includes(name) && !name.includes('/'));
+    expect(gone.sort()).toEqual(Object.keys(left).sort());
+  });
+});
+
 describe('looking at the directory', () => {
   it('finds it, or finds it absent', () => {
     expect(refresh()).toEqual({ kind: 'not_found' });
