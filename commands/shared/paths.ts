@@ -16,5 +16,8 @@ export const configDir = (env: Environment): string => xdg(env, 'XDG_CONFIG_HOME
 /** What pgctl keeps of its own on this machine: the local etcd, results that could not be written. */
 export const stateDir = (env: Environment): string => xdg(env, 'XDG_STATE_HOME', '.local', 'state');
 
+/** Results of operations that etcd could not be told. */
+export const spoolDir = (env: Environment): string => join(stateDir(env), 'spool');
+
 /** Where `local up` says at which address its etcd listens. */
 export const localEtcdFile = (env: Environment): string => join(stateDir(env), 'local', 'etcd.json');

@@ -12,6 +12,7 @@ import type { DatabaseSpec, SpecIssue, SpecPositions, StoredSpec } from '../../s
 import { listeningPortsStep, readListeningPorts } from '../../src/steps/host-facts.ts';
 import { hostsUnusable, type HostFinding } from '../../src/executor/checks.ts';
 import { runOnHost } from '../../src/executor/on-host.ts';
+import { assertInTime } from '../../src/executor/refresh.ts';
 import type { Intention, View } from '../../src/executor/intention.ts';
 import type { OperationRequest, OperationTools } from '../../src/executor/operation.ts';
 import { mayLockOut } from './lock-out.ts';
@@ -39,9 +40,10 @@ async function listeningOn(
         host,
         steps: [listeningPortsStep],
         fence: null,
-        limitMs: null,
-        signal: null,
+        limitMs: tools.limitMs,
+        signal: tools.signal ?? null,
       });
+      assertInTime(result, tools);
       const [output] = result.kind === 'ok' ? result.outputs : [];
       if (output === undefined) {
         const message =

@@ -2,9 +2,8 @@ import { PgctlError } from '../errors.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { StoredResource } from '../plan/resource.ts';
 import { typeOf } from '../resources/registry.ts';
-import type { Transport } from '../transport/transport.ts';
-import { contextAt, type Surroundings } from './lifecycle.ts';
-import { inspectResources } from './refresh.ts';
+import { contextAt } from './lifecycle.ts';
+import { inspectResources, type Looking } from './refresh.ts';
 
 /** One host's reason why the operation cannot begin. */
 export interface HostFinding {
@@ -36,19 +35,15 @@ export function hostsUnusable(
  * Asks every host, before anything is marked, whether what is to be created there can be. Only reads; throws
  * with the findings of all hosts at once.
  */
-export async function checkCreates(
-  transport: Transport,
-  around: Surroundings,
-  plans: readonly Plan[],
-): Promise<void> {
+export async function checkCreates(looking: Looking, plans: readonly Plan[]): Promise<void> {
+  const { around } = looking;
   const creates = plans
     .flat(2)
     // What is made again was made by pgctl before: its own port and directory are not in its way.
     .filter((event) => event.type === 'create' && event.reason === 'does_not_exist')
     .map((event): StoredResource => ({ ...event.resource, needs_recreate: false, error: null }));
   const answers = await inspectResources({
-    transport,
-    around,
+    ...looking,
     resources: creates,
     inspect: (resource) =>
       typeOf(resource).check?.(resource, contextAt({ kind: 'controller' }, resource, around)) ?? null,
