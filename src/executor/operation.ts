@@ -16,7 +16,7 @@ import { refuseCorrupt } from '../store/snapshot.ts';
 import type { Store } from '../store/store.ts';
 import type { Transport } from '../transport/transport.ts';
 import type { Reporter } from '../ui/events.ts';
-import { checkCreates } from './checks.ts';
+import { checkPlans } from './checks.ts';
 import type { Intention, View } from './intention.ts';
 import { isInert, type Surroundings } from './lifecycle.ts';
 import { OperationJournal } from './operation-journal.ts';
@@ -141,7 +141,7 @@ async function plan(tools: OperationTools, request: OperationRequest): Promise<P
   assertReachable(plans, refreshed.unreachableHosts);
   assertPrimaries(plans, intention.desired.at(-1) ?? []);
   if (plans.length > 0) report({ kind: 'stage', name: 'check', entity: request.databaseId });
-  await checkCreates({ transport, around, bounds: tools }, plans);
+  await checkPlans({ transport, around, bounds: tools }, plans, view.snapshot.patroni);
   return { view, intention, plans, around, restated, abandoned };
 }
 

@@ -79,7 +79,8 @@ async function inspectHost<T>(
     signal: bounds.signal ?? null,
   });
   assertInTime(result, bounds);
-  if (result.kind === 'unreachable') return all({ kind: 'unreachable', error: result.error });
+  if (result.kind === 'unreachable' || result.kind === 'unusable')
+    return all({ kind: 'unreachable', error: result.error });
   if (result.kind !== 'ok') return all({ kind: 'failed', error: result.error });
   let from = 0;
   return looked.map(({ resource, inspection }): [ResourceKey, Inspected<T>] => {
@@ -113,7 +114,7 @@ export async function refreshResources(
     [...found].map(([key, inspected]): [ResourceKey, RefreshResult] => {
       const executor = around.state.get(key)?.executor;
       const host = executor?.kind === 'host' ? executor.host : null;
-      if (inspected.kind === 'unreachable') return [key, { kind: 'unreachable', host }];
+      if (inspected.kind === 'unreachable') return [key, { kind: 'unreachable', host, why: inspected.error }];
       if (inspected.kind === 'failed') return [key, { kind: 'failed', error: inspected.error }];
       return [key, inspected.value];
     }),

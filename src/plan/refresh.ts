@@ -9,15 +9,20 @@ export type RefreshResult =
   | { readonly kind: 'found' }
   /** It is not there, or no longer what was made. */
   | { readonly kind: 'not_found' }
-  /** Nobody to ask: this host does not answer, or (null) the node has no primary at the moment. */
-  | { readonly kind: 'unreachable'; readonly host: string | null }
+  /** Nobody to ask: this host does not answer or let pgctl in, or (null) the node has no primary at the moment. */
+  | {
+      readonly kind: 'unreachable';
+      readonly host: string | null;
+      /** With the host's id in front. */
+      readonly why: string;
+    }
   /** The host answers, and looking failed. */
   | { readonly kind: 'failed'; readonly error: string };
 
 export interface Refreshed {
   readonly state: readonly StoredResource[];
-  /** For `assertReachable`, once it is known what is planned. */
-  readonly unreachableHosts: ReadonlySet<string>;
+  /** Why, by host: for `assertReachable`, once it is known what is planned. */
+  readonly unreachableHosts: ReadonlyMap<string, string>;
 }
 
 /**
@@ -42,7 +47,7 @@ export function applyRefresh(
   state: readonly StoredResource[],
   results: ReadonlyMap<ResourceKey, RefreshResult>,
 ): Refreshed {
-  const unreachableHosts = new Set<string>();
+  const unreachableHosts = new Map<string, string>();
   const failures: string[] = [];
   const refreshed = state.map((resource): StoredResource => {
     const result = results.get(resourceKey(resource));
@@ -53,7 +58,7 @@ export function applyRefresh(
       case 'not_found':
         return { ...resource, needs_recreate: true };
       case 'unreachable':
-        if (result.host !== null) unreachableHosts.add(result.host);
+        if (result.host !== null) unreachableHosts.set(result.host, result.why);
         return resource;
       case 'failed':
         failures.push(`${resourceKey(resource)}: ${result.error}`);
@@ -77,7 +82,7 @@ export function applyRefresh(
  * is not needed. Two kinds of events need no host: one whose container goes too has nothing to do, and one on a
  * primary looks it up when it runs, so that it follows a failover away from the host.
  */
-export function assertReachable(plans: readonly Plan[], unreachableHosts: ReadonlySet<string>): void {
+export function assertReachable(plans: readonly Plan[], unreachableHosts: ReadonlyMap<string, string>): void {
   const events = new Map<string, number>();
   for (const { reason, resource } of plans.flat(2)) {
     if (resource.executor.kind !== 'host' || reason === 'container_deleted') continue;
@@ -93,7 +98,9 @@ export function assertReachable(plans: readonly Plan[], unreachableHosts: Readon
     `${hosts.join(', ')} ${verb} not answer, and the plan needs ${them}.`,
     {
       hint: `Bring ${them} back and run the command again; if lost for good: ${recover}`,
-      details: hosts.map((host) => `${host}: ${String(events.get(host))} planned events`),
+      details: hosts.map(
+        (host) => `${unreachableHosts.get(host) ?? host} (${String(events.get(host))} planned events)`,
+      ),
     },
   );
 }

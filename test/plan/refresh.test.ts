@@ -22,7 +22,12 @@ describe('applyRefresh', () => {
     ['keeps earlier trouble of what is found', troubled, { kind: 'found' }, troubled],
     ['marks what is not found', clean, { kind: 'not_found' }, { ...clean, needs_recreate: true }],
     ['keeps the error of what is not found', { ...clean, error: 'no' }, { kind: 'not_found' }, troubled],
-    ['keeps the last known of what cannot be reached', clean, { kind: 'unreachable', host: 'h1' }, clean],
+    [
+      'keeps the last known of what cannot be reached',
+      clean,
+      { kind: 'unreachable', host: 'h1', why: 'h1: no route' },
+      clean,
+    ],
     ['keeps what was not looked at', troubled, null, troubled],
   ])('%s', (_title, before, result, after) => {
     const results = new Map<ResourceKey, RefreshResult>(result === null ? [] : [['unit/a', result]]);
@@ -31,11 +36,11 @@ describe('applyRefresh', () => {
 
   it('remembers the hosts that did not answer', () => {
     const results = new Map<ResourceKey, RefreshResult>([
-      ['unit/a', { kind: 'unreachable', host: 'h1' }],
-      ['role/a', { kind: 'unreachable', host: null }],
+      ['unit/a', { kind: 'unreachable', host: 'h1', why: 'h1: no route' }],
+      ['role/a', { kind: 'unreachable', host: null, why: '' }],
     ]);
     expect(applyRefresh([stored('unit/a'), stored('role/a')], results).unreachableHosts).toEqual(
-      new Set(['h1']),
+      new Map([['h1', 'h1: no route']]),
     );
   });
 
@@ -58,7 +63,10 @@ describe('assertReachable', () => {
   const plan = (what: Resource, type: EventType = 'update', reason: Reason = 'has_diff'): Plan[] => [
     [[{ type, reason, resource: what, previous: null }]],
   ];
-  const down = new Set(['h1', 'h3']);
+  const down = new Map([
+    ['h1', 'h1: no route'],
+    ['h3', 'h3: sudo: a password is required'],
+  ]);
 
   it.each<[string, Plan[]]>([
     ['no event is planned on them', plan(resource('unit/a', onHost('h2')))],
@@ -86,6 +94,7 @@ describe('assertReachable', () => {
         code: 'host_unreachable',
         exitCode: 6,
         message: 'h1, h3 do not answer, and the plan needs them.',
+        details: ['h1: no route (1 planned events)', 'h3: sudo: a password is required (1 planned events)'],
         hint: expect.stringContaining('pgctl recover --remove-host h1 --remove-host h3') as string,
       }),
     );
