@@ -23,6 +23,8 @@ export function begin(operator: Operator, args: readonly string[], given: Beginn
     env: { ...operator.env, ...given.env },
     extendEnv: false,
     reject: false,
+    // Told to end, it is to do that by itself.
+    forceKillAfterDelay: false,
     stdin: 'ignore',
     stdout: given.stdout ?? 'pipe',
     stderr: given.stderr ?? 'pipe',
