@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import type { Io } from '../commands/shared/app.ts';
 import { COMPLETE, completeNames } from '../commands/shared/completion/names.ts';
+import { EXIT } from '../src/errors.ts';
 
 const LEAST_NODE = 20;
 if (Number.parseInt(process.versions.node, 10) < LEAST_NODE) {
@@ -8,12 +9,12 @@ if (Number.parseInt(process.versions.node, 10) < LEAST_NODE) {
   process.exit(64);
 }
 
-// `pgctl … | head` closes stdout early; that ends the output, never the operation.
-for (const stream of [process.stdout, process.stderr]) {
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-  });
-}
+// `pgctl … | head` closes stdout early, and a disk can be full; that ends the output, never the operation.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
+
+/** What is left to be written gets this long, in milliseconds, where a signal ended what would wait for more. */
+const LAST_WORDS_MS = 500;
+const SIGNALLED: ReadonlySet<number> = new Set([EXIT.sighup, EXIT.sigint, EXIT.sigterm]);
 
 const io: Io = {
   env: process.env,
@@ -32,3 +33,6 @@ if (argv[0] === COMPLETE) {
 // Loaded here, so that a shell that waits for names does not wait for all of pgctl.
 const { main } = await import('../commands/main.ts');
 process.exitCode = await main(argv, io);
+
+// Unread input and calls that wait for an answer would keep the process alive.
+if (SIGNALLED.has(process.exitCode)) setTimeout(() => process.exit(), LAST_WORDS_MS).unref();

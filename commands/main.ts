@@ -110,15 +110,19 @@ type Run = (io: Io, program: Command) => Promise<number>;
 function runnerOf(module: CommandModule, command: Command): Run {
   return async (io, program) => {
     const { App } = await import('./shared/app.ts');
+    const { endUnlessHeard, unlessAborted } = await import('../src/executor/signals.ts');
     const app = await App.open(io, program.opts());
+    const ending = endUnlessHeard();
     try {
-      const ended = (await module.run(app, command.args, command.opts(), program)) ?? EXIT.ok;
+      const running = module.run(app, command.args, command.opts(), program);
+      const ended = (await unlessAborted(ending.signal, running)) ?? EXIT.ok;
       return typeof ended === 'object' ? ended.passed : ended;
     } catch (thrown) {
       const error = toPgctlError(thrown);
       app.ui.error(error);
       return error.exitCode;
     } finally {
+      ending.dispose();
       await app.close();
     }
   };

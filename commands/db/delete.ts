@@ -1,3 +1,4 @@
+import { EXIT } from '../../src/errors.ts';
 import { deletion } from '../shared/delete-operation.ts';
 import type { DatabaseDocument } from '../../src/ui/documents.ts';
 import type { CommandModule } from '../shared/command.ts';
@@ -25,9 +26,9 @@ export const command: CommandModule = {
     const database = await requireDatabaseDocument(app, id);
     if (options.dryRun === true) {
       await showRehearsal(app, deletion(id));
-      return;
+      return EXIT.ok;
     }
     if (!app.globals.yes) await app.ui.confirm({ question: whatGoes(database), expected: id });
-    await runOperation(app, deletion(id));
+    return runOperation(app, deletion(id));
   },
 };

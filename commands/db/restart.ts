@@ -1,3 +1,4 @@
+import { EXIT } from '../../src/errors.ts';
 import type { CommandModule } from '../shared/command.ts';
 import { requireDatabaseDocument } from '../shared/fleet.ts';
 import { instanceOperation } from '../shared/instance-operation.ts';
@@ -12,7 +13,8 @@ export const command: CommandModule = {
   async run(app, [id = ''], options) {
     await requireDatabaseDocument(app, id);
     const request = instanceOperation({ verb: 'restart', databaseId: id, instanceId: null });
-    if (options.dryRun === true) await showRehearsal(app, request);
-    else await runOperation(app, request);
+    if (options.dryRun !== true) return runOperation(app, request);
+    await showRehearsal(app, request);
+    return EXIT.ok;
   },
 };

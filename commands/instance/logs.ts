@@ -78,6 +78,7 @@ async function readLog(app: App, { id, lines, follow, onLine }: LogRequest): Pro
     });
     if (ending.signal.aborted) return ending.signal.reason as PgctlError;
     if (unread.signal.aborted) return null;
+    if (result.kind === 'ended') throw new PgctlError('timeout', result.error);
     if (result.kind === 'unknown')
       throw new PgctlError('host_unreachable', `the connection broke: ${result.error}`);
     outputsOf(result);

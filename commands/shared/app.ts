@@ -109,10 +109,10 @@ export class App {
 
   /** Closes what was opened. Whatever goes wrong here does not matter any more. */
   async close(): Promise<void> {
+    this.ui.close();
     const [store, transport] = await Promise.allSettled([this.#store, this.#transport]);
     if (transport.status === 'fulfilled') await transport.value?.close().catch(() => undefined);
     if (store.status === 'fulfilled') store.value?.close();
-    this.ui.close();
   }
 }
 

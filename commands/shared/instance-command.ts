@@ -1,3 +1,4 @@
+import { EXIT } from '../../src/errors.ts';
 import type { CommandModule } from './command.ts';
 import { requireInstanceDocument } from './fleet.ts';
 import { instanceOperation, type InstanceVerb } from './instance-operation.ts';
@@ -14,8 +15,9 @@ export function instanceCommand(verb: InstanceVerb): CommandModule {
     async run(app, [id = ''], options) {
       const { database_id } = await requireInstanceDocument(app, id);
       const request = instanceOperation({ verb, databaseId: database_id, instanceId: id });
-      if (options.dryRun === true) await showRehearsal(app, request);
-      else await runOperation(app, request, id);
+      if (options.dryRun !== true) return runOperation(app, request, id);
+      await showRehearsal(app, request);
+      return EXIT.ok;
     },
   };
 }

@@ -1,13 +1,16 @@
+import { EXIT, type ExitCode } from '../../src/errors.ts';
 import {
   operate,
   type OperationRequest,
   type OperationTools,
   rehearse,
 } from '../../src/executor/operation.ts';
+import { openSpool } from '../../src/executor/spool.ts';
 import type { TaskRecord } from '../../src/records/types.ts';
 import { showPlan, showTaskResult } from '../../src/ui/views.ts';
 import type { App } from './app.ts';
 import { readDatabases } from './fleet.ts';
+import { spoolDir } from './paths.ts';
 import { taskDocument } from './task-document.ts';
 
 /** What operations work with. */
@@ -28,6 +31,7 @@ export async function toolsOf(app: App): Promise<OperationTools> {
     origin,
     lockWaitMs: app.globals.lockTimeoutMs,
     limitMs: app.globals.timeoutMs,
+    spool: openSpool(spoolDir(app.env)),
   };
 }
 
@@ -41,12 +45,15 @@ export async function showRehearsal(
   return { changes: document.plans.length > 0 };
 }
 
-/** Runs an operation and shows its outcome, with the instance that it was about where there is one. */
+/**
+ * Runs an operation and shows its outcome, with the instance that it was about where there is one. Returns what
+ * pgctl is to end with: a signal that came too late to stop anything is answered all the same.
+ */
 export async function runOperation(
   app: App,
   request: OperationRequest,
   instanceId: string | null = null,
-): Promise<void> {
+): Promise<ExitCode> {
   const result = await operate(await toolsOf(app), request);
   const database = (await readDatabases(app)).find(({ id }) => id === request.databaseId);
   const instance = database?.instances.find(({ instance_id }) => instance_id === instanceId);
@@ -62,6 +69,9 @@ export async function runOperation(
     },
     showTaskResult,
   );
+  if (result.kind !== 'completed' || result.tooLate === null) return EXIT.ok;
+  app.ui.warn(`${result.tooLate.message}, and all was done by then`);
+  return result.tooLate.exitCode;
 }
 
 /** The task that made a database what it is, where nothing was to be done now. */

@@ -19,5 +19,8 @@ export const stateDir = (env: Environment): string => xdg(env, 'XDG_STATE_HOME',
 /** What can be thrown away at any time. */
 export const cacheDir = (env: Environment): string => xdg(env, 'XDG_CACHE_HOME', '.cache');
 
+/** Results of operations that etcd could not be told. */
+export const spoolDir = (env: Environment): string => join(stateDir(env), 'spool');
+
 /** Where `local up` says at which address its etcd listens. */
 export const localEtcdFile = (env: Environment): string => join(stateDir(env), 'local', 'etcd.json');

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { type ErrorCode, EXIT, type ExitCode, PgctlError, toPgctlError } from '../../src/errors.ts';
 import { signOfLife } from '../../src/executor/liveness.ts';
 import { operate, type OperationTools, rehearse } from '../../src/executor/operation.ts';
+import { endBySignal } from '../../src/executor/signals.ts';
 import { supersededTask } from '../../src/records/outcome.ts';
 import type { HostRecord, TaskRecord } from '../../src/records/types.ts';
 import type { Store } from '../../src/store/store.ts';
@@ -183,7 +184,22 @@ async function endRecovery(
   return { ended, error };
 }
 
+/** Recovers, and writes down how it ended whatever signal comes meanwhile: each database's operation stops for it. */
 async function recover(app: App, hosts: readonly LostHost[], losses: readonly Loss[]): Promise<ExitCode> {
+  const ending = endBySignal();
+  try {
+    const code = await recoverUninterrupted(app, hosts, losses);
+    return ending.signal.aborted ? toPgctlError(ending.signal.reason).exitCode : code;
+  } finally {
+    ending.dispose();
+  }
+}
+
+async function recoverUninterrupted(
+  app: App,
+  hosts: readonly LostHost[],
+  losses: readonly Loss[],
+): Promise<ExitCode> {
   const tools = await toolsOf(app);
   const { store } = tools;
   await store.prepareToChange();

@@ -1,3 +1,4 @@
+import { EXIT } from '../../src/errors.ts';
 import type { CommandModule } from './command.ts';
 import { runOperation, showRehearsal } from './operations.ts';
 import { addSpecOptions, givenSpec } from './spec-input.ts';
@@ -18,8 +19,9 @@ export function specCommand(mode: SpecChange['mode']): CommandModule {
     async run(app, [id], options) {
       const force = options.forceUpdate === true;
       const request = specOperation(await givenSpec(app, id, options), { mode, force });
-      if (options.dryRun === true) await showRehearsal(app, request);
-      else await runOperation(app, request);
+      if (options.dryRun !== true) return runOperation(app, request);
+      await showRehearsal(app, request);
+      return EXIT.ok;
     },
   };
 }

@@ -11,8 +11,9 @@ import { invalidSpec, locateIssues } from '../../src/spec/issue.ts';
 import { didYouMean } from '../../src/spec/nearest.ts';
 import type { DatabaseSpec, SpecIssue, SpecPositions, StoredSpec } from '../../src/spec/types.ts';
 import { listeningPortsStep, readListeningPorts } from '../../src/steps/host-facts.ts';
-import { hostsUnusable, type HostFinding } from '../../src/executor/checks.ts';
+import { hostsUnusable } from '../../src/executor/checks.ts';
 import { runOnHost } from '../../src/executor/on-host.ts';
+import { assertInTime } from '../../src/executor/refresh.ts';
 import type { Intention, View } from '../../src/executor/intention.ts';
 import type { OperationRequest, OperationTools } from '../../src/executor/operation.ts';
 import { mayLockOut } from './lock-out.ts';
@@ -27,12 +28,14 @@ export interface CreationInput {
 /** Whether the spec that is stored says the same: what an interrupted create goes on from. */
 const sameSpec = (a: StoredSpec, b: StoredSpec): boolean => canonicalJson(a) === canonicalJson(b);
 
-/** Which ports are in use on the hosts that get an instance for the first time. */
+/**
+ * Which ports are in use on the hosts that get an instance for the first time. A host that does not say is for
+ * the checks to report, with what all the others lack.
+ */
 async function listeningOn(
   tools: OperationTools,
   hosts: readonly HostRecord[],
 ): Promise<Map<string, Set<number>>> {
-  const unreachable: HostFinding[] = [];
   const found = await Promise.all(
     hosts.map(async (host): Promise<[string, Set<number>]> => {
       const result = await runOnHost({
@@ -40,20 +43,14 @@ async function listeningOn(
         host,
         steps: [listeningPortsStep],
         fence: null,
-        limitMs: null,
-        signal: null,
+        limitMs: tools.limitMs,
+        signal: tools.signal ?? null,
       });
+      assertInTime(result, tools);
       const [output] = result.kind === 'ok' ? result.outputs : [];
-      if (output === undefined) {
-        const message =
-          result.kind === 'ok' ? 'it said nothing' : result.error.replace(`${host.host_id}: `, '');
-        unreachable.push({ host: host.host_id, message });
-        return [host.host_id, new Set()];
-      }
-      return [host.host_id, readListeningPorts(output)];
+      return [host.host_id, output === undefined ? new Set() : readListeningPorts(output)];
     }),
   );
-  if (unreachable.length > 0) throw hostsUnusable([], unreachable);
   return new Map(found);
 }
 

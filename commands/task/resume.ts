@@ -1,4 +1,4 @@
-import { PgctlError } from '../../src/errors.ts';
+import { EXIT, PgctlError } from '../../src/errors.ts';
 import type { OperationRequest } from '../../src/executor/operation.ts';
 import type { TaskRecord } from '../../src/records/types.ts';
 import { requireDatabase } from '../../src/store/snapshot.ts';
@@ -81,7 +81,7 @@ export const command: CommandModule = {
     const { value: task } = await requireTask(await app.store(), id);
     if (task.state === 'completed') {
       app.ui.result({ kind: 'TaskResult', changed: false, task: taskDocument(task) }, showTaskResult);
-      return;
+      return EXIT.ok;
     }
     await assertResumable(app, task);
     if (task.operation === 'recover') {
@@ -90,6 +90,6 @@ export const command: CommandModule = {
         allowDataLoss: options.allowDataLoss === true,
       });
     }
-    await runOperation(app, resumption(task, task.entity_id));
+    return runOperation(app, resumption(task, task.entity_id));
   },
 };

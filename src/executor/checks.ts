@@ -1,10 +1,10 @@
 import { PgctlError } from '../errors.ts';
-import type { Plan } from '../plan/plan.ts';
-import type { StoredResource } from '../plan/resource.ts';
+import type { Plan, PlanEvent } from '../plan/plan.ts';
+import { type Resource, resourceKey, type ResourceKey } from '../plan/resource.ts';
+import { dataSize } from '../resources/data-size.ts';
+import { directoryType } from '../resources/directory.ts';
 import { typeOf } from '../resources/registry.ts';
-import type { Transport } from '../transport/transport.ts';
-import { contextAt, type Surroundings } from './lifecycle.ts';
-import { inspectResources } from './refresh.ts';
+import { inspectResources, type Looking } from './refresh.ts';
 
 /** One host's reason why the operation cannot begin. */
 export interface HostFinding {
@@ -32,31 +32,41 @@ export function hostsUnusable(
   );
 }
 
+/** A node's primary as Patroni says: where the data of a new replica comes from. */
+export interface Primary {
+  /** `<database>.<node>` */
+  readonly scope: string;
+  readonly leader: string | null;
+}
+
 /**
- * Asks every host, before anything is marked, whether what is to be created there can be. Only reads; throws
- * with the findings of all hosts at once.
+ * Asks every host, before anything is marked, whether what is to be done there can be. Only reads; throws with
+ * the findings of all hosts at once.
  */
-export async function checkCreates(
-  transport: Transport,
-  around: Surroundings,
+export async function checkPlans(
+  looking: Looking,
   plans: readonly Plan[],
+  primaries: readonly Primary[],
 ): Promise<void> {
-  const creates = plans
-    .flat(2)
-    // What is made again was made by pgctl before: its own port and directory are not in its way.
-    .filter((event) => event.type === 'create' && event.reason === 'does_not_exist')
-    .map((event): StoredResource => ({ ...event.resource, needs_recreate: false, error: null }));
+  const asked = questions(plans);
+  const sizes = await sizesOf(looking, [...asked.values()], primaries);
   const answers = await inspectResources({
-    transport,
-    around,
-    resources: creates,
-    inspect: (resource) =>
-      typeOf(resource).check?.(resource, contextAt({ kind: 'controller' }, resource, around)) ?? null,
+    ...looking,
+    resources: [...asked.values()].map(({ resource }) => ({
+      ...resource,
+      needs_recreate: false,
+      error: null,
+    })),
+    inspect(resource) {
+      const previous = asked.get(resourceKey(resource))?.previous ?? null;
+      const copyBytes = resource.type === directoryType.type ? (sizes.get(scopeOf(resource)) ?? null) : null;
+      return typeOf(resource).check?.(resource, { previous, copyBytes }) ?? null;
+    },
   });
   const findings = new Map<string, HostFinding>();
   const unreachable = new Map<string, HostFinding>();
   for (const [key, answer] of answers) {
-    const resource = creates.find((r) => `${r.type}/${r.id}` === key);
+    const resource = asked.get(key)?.resource;
     const host = resource?.executor.kind === 'host' ? resource.executor.host : '';
     const messages =
       answer.kind === 'ok' ? answer.value.map((finding) => finding.message) : [strip(host, answer.error)];
@@ -66,6 +76,45 @@ export async function checkCreates(
   if (findings.size + unreachable.size > 0)
     throw hostsUnusable([...findings.values()], [...unreachable.values()]);
 }
+
+/** What is to be made or changed, as it will be in the end and as it is now. */
+function questions(plans: readonly Plan[]): Map<ResourceKey, PlanEvent> {
+  const asked = new Map<ResourceKey, PlanEvent>();
+  for (const event of plans.flat(2)) {
+    const key = resourceKey(event.resource);
+    const before = asked.get(key);
+    if (event.type !== 'delete')
+      asked.set(key, before === undefined ? event : { ...before, resource: event.resource });
+  }
+  return asked;
+}
+
+/** How much data a replica that is made now has to copy, by its node; those whose primary's host does not say are left out. */
+async function sizesOf(
+  looking: Looking,
+  asked: readonly PlanEvent[],
+  primaries: readonly Primary[],
+): Promise<Map<string, number>> {
+  const fresh = new Set(
+    asked
+      .filter(({ type, resource }) => type === 'create' && resource.type === directoryType.type)
+      .map(({ resource }) => scopeOf(resource)),
+  );
+  const sources = primaries.flatMap(({ scope, leader }) => {
+    const source = leader === null ? undefined : looking.around.state.get(`directory/${scope}.${leader}`);
+    return source !== undefined && fresh.has(scope) ? [source] : [];
+  });
+  const found = await inspectResources({ ...looking, resources: sources, inspect: dataSize });
+  return new Map(
+    sources.flatMap((source): [string, number][] => {
+      const answer = found.get(resourceKey(source));
+      return answer?.kind === 'ok' && answer.value !== null ? [[scopeOf(source), answer.value]] : [];
+    }),
+  );
+}
+
+/** The node that an instance's resource is of: its id is `<database>.<node>.<host>`. */
+const scopeOf = ({ id }: Resource): string => id.slice(0, id.lastIndexOf('.'));
 
 const strip = (host: string, message: string): string =>
   message.startsWith(`${host}: `) ? message.slice(host.length + 2) : message;

@@ -13,6 +13,13 @@ export type StepsResult =
   | { readonly kind: 'ok'; readonly outputs: readonly StepOutput[] }
   /** One failed; those after it did not run. */
   | { readonly kind: 'failed'; readonly error: string; readonly outputs: readonly StepOutput[] }
+  /** They were told to end before they were done, and did: by their time limit, or by the signal that was given. */
+  | {
+      readonly kind: 'ended';
+      readonly by: 'limit' | 'signal';
+      readonly error: string;
+      readonly outputs: readonly StepOutput[];
+    }
   /** None ran: the host does not answer, or refuses. */
   | { readonly kind: 'unreachable'; readonly error: string }
   /** None ran: the host answers, and cannot be used. */
@@ -112,7 +119,8 @@ function read(
     case 'ended': {
       const why = result.by === 'limit' ? `its time limit of ${(given.limitMs ?? 0) / 1000} s` : 'a signal';
       return {
-        kind: 'failed',
+        kind: 'ended',
+        by: result.by,
         error: `${host.host_id}: ended by ${why}: ${tail(result.stderr) || 'it said nothing'}`,
         outputs: outputsIn(result.stdout),
       };
@@ -139,6 +147,7 @@ export function outputsOf(result: StepsResult): readonly StepOutput[] {
       throw new PgctlError('lock_lost', result.error);
     case 'unknown':
       throw new PgctlError('outcome_unknown', result.error);
+    case 'ended':
     case 'failed':
       throw new PgctlError('host_unusable', result.error);
   }

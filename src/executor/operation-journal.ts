@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { assertNever, PgctlError } from '../errors.ts';
+import { assertNever, PgctlError, toPgctlError } from '../errors.ts';
 import { canonicalJson, type Json } from '../json.ts';
 import type { Plan } from '../plan/plan.ts';
 import { resourceKey, type ResourceKey, type StoredResource } from '../plan/resource.ts';
@@ -11,15 +11,19 @@ import { ETCD_USER_TYPE, type EtcdUserAttributes } from '../resources/etcd-user.
 import { attributesOf } from '../resources/type.ts';
 import type { StoreStep } from '../steps/step.ts';
 import type { Stored } from '../store/codec.ts';
+import type { KeptResult, KeptTask, KeptWrite } from '../store/kept.ts';
 import type { DatabaseLock } from '../store/lock.ts';
 import { INSTANCE_TYPE } from '../store/planned.ts';
 import type { PortReservation } from '../store/ports.ts';
 import type { SealingKey } from '../store/seal.ts';
 import type { DatabaseSnapshot, Store } from '../store/store.ts';
 import { type Expect, unchanged, type Write } from '../store/write.ts';
+import { endOf, keepUnended, unsuccessfulEnd } from './ending.ts';
+import type { Reporter } from '../ui/events.ts';
 import type { Intention } from './intention.ts';
-import { actionOf } from './lifecycle.ts';
+import { settleKept } from './reconcile.ts';
 import type { EndedEvent, Journal, PlacedEvent, RunOutcome } from './run-plans.ts';
+import type { Spool } from './spool.ts';
 
 export interface MarkRequest {
   readonly store: Store;
@@ -32,6 +36,10 @@ export interface MarkRequest {
   /** Resources on lost hosts, which leave the state when the operation has succeeded. */
   readonly abandoned: readonly StoredResource[];
   readonly now: () => Date;
+  /** Where results go that etcd does not take, and the store that they are of. */
+  readonly spool: Spool;
+  readonly storeId: string;
+  readonly report: Reporter;
 }
 
 /** How often a leader may change while lost hosts are taken out of its cluster. */
@@ -61,6 +69,9 @@ export class OperationJournal implements Journal {
   /** Events of an instance that are still to come: its record stays in progress until the last. */
   readonly #pending = new Map<string, number>();
   readonly #reached = new Map<string, string>();
+  /** Of events that ended, and whose outcome etcd did not take. */
+  readonly #unwritten: KeptResult[] = [];
+  #anyUnknown = false;
   #seq = 0;
   #done = 0;
   #failed = 0;
@@ -194,6 +205,7 @@ export class OperationJournal implements Journal {
     const error = outcome.kind === 'ok' ? null : outcome.error;
     if (error === null) this.#done++;
     else this.#failed++;
+    if (outcome.kind === 'unknown') this.#anyUnknown = true;
     const writes: Write[] = [
       this.#entry(ended, { step: outcome.kind, hostId: ended.hostId, durationMs: ended.durationMs, error }),
     ];
@@ -205,7 +217,11 @@ export class OperationJournal implements Journal {
     const instance = this.#instanceAfter(ended);
     if (instance !== null) writes.push(...this.#instanceWrites(ended, instance));
     if (error !== null && this.#instances.has(event.resource.id)) this.#reached.set(event.resource.id, error);
-    const revision = await lock.commit(writes);
+    const seq = this.#seq;
+    const revision = await lock.commit(writes).catch((thrown: unknown) => {
+      this.#unwritten.push({ seq, writes: writes.filter(isKeptWrite) });
+      throw thrown;
+    });
     if (write?.kind === 'put') this.#revisions.set(key, revision);
     if (write?.kind === 'delete') this.#revisions.delete(key);
     if (instance !== null) this.#instances.set(instance.instance_id, this.#stored(instance, revision));
@@ -312,23 +328,12 @@ export class OperationJournal implements Journal {
   }
 
   /** Ends an operation some events of which did not succeed, and returns the error that says so. */
-  async fail(outcome: Extract<RunOutcome, { kind: 'failed' | 'unknown' }>): Promise<PgctlError> {
-    const [first] = outcome.ended;
-    const details = outcome.ended.map(({ event, outcome: end }) => {
-      const what = `${actionOf(event)} ${event.resource.id}`;
-      return `${what}: ${end.kind === 'ok' ? '' : end.error}`;
-    });
-    const reason = `phase ${outcome.phase} ${outcome.kind === 'failed' ? 'failed' : 'has an unknown outcome'}: ${details[0] ?? ''}`;
-    await this.#end(outcome.kind, reason);
-    const { operation, entity_id: id, task_id: taskId } = this.#task.value;
-    const code = outcome.kind === 'failed' ? 'operation_failed' : 'outcome_unknown';
-    const what = outcome.kind === 'failed' ? 'failed' : 'has an unknown outcome';
-    const where = first === undefined ? '' : ` in phase ${outcome.phase}`;
-    return new PgctlError(code, `${operation} of ${id} ${what}${where}`, {
-      details,
-      hint: `Mend the cause and run the same command again, or remove what was made with \`pgctl db delete ${id}\`. \`pgctl task logs ${taskId}\` shows every step.`,
-      taskId,
-    });
+  async fail(
+    outcome: Extract<RunOutcome, { kind: 'failed' | 'unknown' }>,
+    stopped: PgctlError | null,
+  ): Promise<PgctlError> {
+    const { reason, error } = unsuccessfulEnd(this.#task.value, outcome, stopped);
+    return this.#endOrKeep(error, { outcome: endOf(error, outcome.kind), reason });
   }
 
   /** Says in the task's record that somebody asked it to stop. */
@@ -339,19 +344,46 @@ export class OperationJournal implements Journal {
     this.#task = { ...this.#task, value: next, modRevision };
   }
 
-  /** Ends an operation that could not go on, as far as etcd can still be written to. */
+  /** Ends an operation that could not go on, and returns the error that says so. */
   async interrupted(error: PgctlError): Promise<PgctlError> {
-    const { task_id: taskId } = this.#task.value;
-    if (error.code !== 'lock_lost' && error.code !== 'etcd_unreachable') {
-      // A failure to write the end is not more important than what led to it.
-      await this.#end(error.code === 'canceled' ? 'canceled' : 'failed', error.message).catch(
-        () => undefined,
-      );
-    }
-    return error.withTask(taskId);
+    const outcome = endOf(error, this.#anyUnknown ? 'unknown' : 'failed');
+    return this.#endOrKeep(error.withTask(this.#task.value.task_id), { outcome, reason: error.message });
   }
 
-  async #end(outcome: Failure['outcome'], reason: string): Promise<void> {
+  /** Ends an operation whose events all succeeded, and whose end could not be recorded. */
+  async unfinished(error: PgctlError): Promise<PgctlError> {
+    const reason = `everything was done, and its end could not be recorded: ${error.message}`;
+    return this.#endOrKeep(error.withTask(this.#task.value.task_id), { outcome: 'failed', reason });
+  }
+
+  /** Writes the end; what etcd does not take of it is kept on this machine, and the error says so. */
+  async #endOrKeep(error: PgctlError, end: Omit<Failure, 'reached'>): Promise<PgctlError> {
+    const { lock, store, now, spool, report } = this.#request;
+    const kept = this.#kept(end);
+    try {
+      if (kept.results.length === 0) await this.#end(end);
+      else await settleKept({ store, lock, now }, kept);
+      return error;
+    } catch (thrown) {
+      const why = toPgctlError(thrown);
+      return keepUnended(spool, report, { error, why, kept, anyUnknown: this.#anyUnknown });
+    }
+  }
+
+  #kept({ outcome, reason }: Omit<Failure, 'reached'>): Omit<KeptTask, 'format'> {
+    const { snapshot, storeId, now } = this.#request;
+    const { task_id, events } = this.#countedTask().value;
+    return {
+      store_id: storeId,
+      database_id: snapshot.databaseId,
+      task_id,
+      kept_at: now().toISOString(),
+      results: [...this.#unwritten].sort((a, b) => a.seq - b.seq),
+      end: { outcome, reason, reached: Object.fromEntries(this.#reached), events },
+    };
+  }
+
+  async #end({ outcome, reason }: Omit<Failure, 'reached'>): Promise<void> {
     const { store, lock, now } = this.#request;
     await store.fail(lock, {
       now: now().toISOString(),
@@ -439,4 +471,8 @@ export class OperationJournal implements Journal {
       error: said.error,
     });
   }
+}
+
+function isKeptWrite(write: Write): write is KeptWrite {
+  return write.kind === 'put' || write.kind === 'delete';
 }

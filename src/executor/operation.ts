@@ -11,18 +11,21 @@ import { type Resource, resourceKey, type ResourceKey, type StoredResource } fro
 import { planDocument, type PlanDocument } from '../plan/summary.ts';
 import type { RunOrigin, TaskRecord } from '../records/types.ts';
 import { MIGRATIONS } from '../resources/registry.ts';
+import type { DatabaseLock } from '../store/lock.ts';
 import { refuseCorrupt } from '../store/snapshot.ts';
 import type { Store } from '../store/store.ts';
 import type { Transport } from '../transport/transport.ts';
 import type { Reporter } from '../ui/events.ts';
-import { checkCreates } from './checks.ts';
+import { checkPlans } from './checks.ts';
 import type { Intention, View } from './intention.ts';
 import { isInert, type Surroundings } from './lifecycle.ts';
 import { OperationJournal } from './operation-journal.ts';
 import { refreshResources } from './refresh.ts';
 import { countEvents, runPlans, type RunOutcome } from './run-plans.ts';
 import { watchForCancel } from './cancellation.ts';
-import { listenForSignals } from './signals.ts';
+import { reconcile } from './reconcile.ts';
+import { type Interruption, isSignal, listenForSignals, unlessAborted } from './signals.ts';
+import type { Spool } from './spool.ts';
 
 export interface OperationRequest {
   /** Such as `create`. */
@@ -47,11 +50,21 @@ export interface OperationTools {
   readonly lockWaitMs: number;
   /** Of one event on a host. */
   readonly limitMs: number | null;
+  /** Where results are kept that etcd does not take. */
+  readonly spool: Spool;
+  /** Ends what only reads. */
+  readonly signal?: AbortSignal;
 }
 
 export type OperationResult =
   /** Nothing was to be done. */
-  { readonly kind: 'unchanged' } | { readonly kind: 'completed'; readonly task: TaskRecord };
+  | { readonly kind: 'unchanged' }
+  | {
+      readonly kind: 'completed';
+      readonly task: TaskRecord;
+      /** The signal that came when there was nothing left to stop; null for none. */
+      readonly tooLate: PgctlError | null;
+    };
 
 /** What is planned, before anything is marked. */
 interface Planned {
@@ -114,7 +127,10 @@ async function plan(tools: OperationTools, request: OperationRequest): Promise<P
     primaryOf: (scope: string) => leaderOf(store, scope, lostHosts),
   };
   if (state.size > 0) report({ kind: 'stage', name: 'refresh', entity: request.databaseId });
-  const refreshed = applyRefresh(stored, await refreshResources(transport, around, lostHosts));
+  const refreshed = applyRefresh(
+    stored,
+    await refreshResources({ transport, around, bounds: tools }, lostHosts),
+  );
   for (const resource of refreshed.state) state.set(resourceKey(resource), resource);
   const { plans, restated, abandoned } = planOperation({
     current: refreshed.state,
@@ -125,7 +141,7 @@ async function plan(tools: OperationTools, request: OperationRequest): Promise<P
   assertReachable(plans, refreshed.unreachableHosts);
   assertPrimaries(plans, intention.desired.at(-1) ?? []);
   if (plans.length > 0) report({ kind: 'stage', name: 'check', entity: request.databaseId });
-  await checkCreates(transport, around, plans);
+  await checkPlans({ transport, around, bounds: tools }, plans, view.snapshot.patroni);
   return { view, intention, plans, around, restated, abandoned };
 }
 
@@ -184,136 +200,166 @@ export async function rehearse(tools: OperationTools, request: OperationRequest)
   return planDocument({ operation: request.operation, databaseId: request.databaseId, plans });
 }
 
-/** What ended the steps is what the command ended by; how that left them is told with it. */
-function endedBy(reason: PgctlError, { message, details, hint, taskId }: PgctlError): PgctlError {
-  return new PgctlError(reason.code, `${reason.message}: ${message}`, {
-    details,
-    ...(hint === undefined ? {} : { hint }),
-    ...(taskId === undefined ? {} : { taskId }),
-  });
+/** What an operation takes its time from, and what stops it. */
+interface Bounds {
+  readonly taskId: string;
+  readonly started: Date;
+  readonly interruption: Interruption;
 }
 
 /**
  * Runs one operation on one database: takes its lock, refreshes, plans and checks, marks the planned work in
  * etcd, runs the plans, and finalizes the records or fails them. Throws what went wrong, with the task's id
- * once there is one.
+ * once there is one. A signal before anything is marked ends it at once.
  */
 export async function operate(tools: OperationTools, request: OperationRequest): Promise<OperationResult> {
   const { store, report } = tools;
-  const { meta, key } = await store.prepareToChange();
+  const interruption = listenForSignals({ say: (message) => report({ kind: 'warning', message }) });
+  const { stop } = interruption;
   const started = tools.now();
   const taskId = store.newTaskId(started, randomBytes(8));
-  const lock = await store.acquireLock(
-    request.databaseId,
-    {
-      who: tools.who,
-      from: tools.origin,
-      command: request.command,
-      task_id: taskId,
-      since: started.toISOString(),
-    },
-    { waitMs: tools.lockWaitMs },
-  );
-  const interruption = listenForSignals((message) => report({ kind: 'warning', message }));
-  const undoDeadline = lock.onDeadline(() =>
-    interruption.killNow(
-      new PgctlError(
-        'lock_lost',
-        `the lock on database ${request.databaseId} could not be kept: etcd did not answer in time`,
-        {
-          hint: 'Look at `pgctl task list`, then run the command again.',
-          taskId,
-        },
-      ),
-    ),
-  );
   try {
-    const planned = await plan(tools, request);
-    const { intention, plans } = planned;
-    if (!changesAnything(planned)) return { kind: 'unchanged' };
-
-    report({ kind: 'stage', name: 'mark', entity: request.databaseId });
-    const journal = await OperationJournal.mark({
-      store,
-      lock,
-      sealingKey: key,
-      task: {
-        task_id: taskId,
-        operation: request.operation,
-        scope: 'database',
-        entity_id: request.databaseId,
-        databases: [request.databaseId],
-        state: 'running',
-        error: null,
+    await unlessAborted(stop, store.prepareToChange());
+    const taking = store.acquireLock(
+      request.databaseId,
+      {
         who: tools.who,
         from: tools.origin,
-        started_at: started.toISOString(),
-        finished_at: null,
-        events: { total: countEvents(plans), done: 0, failed: 0, not_reached: 0 },
+        command: request.command,
+        task_id: taskId,
+        since: started.toISOString(),
       },
-      snapshot: planned.view.snapshot,
-      intention,
-      plans,
-      abandoned: planned.abandoned,
-      now: tools.now,
-    });
-    const since = performance.now();
-    const named = { operation: request.operation, entity: request.databaseId, taskId };
-    report({
-      kind: 'operation_started',
-      ...named,
-      phases: plans.reduce((sum, { length }) => sum + length, 0),
-      events: countEvents(plans),
-    });
-    let outcome: RunOutcome;
-    let said: Promise<void> = Promise.resolve();
-    const unwatch = watchForCancel(store, taskId, (reason) => {
-      report({
-        kind: 'warning',
-        message: `${reason.message}; starting nothing more and waiting for what runs`,
-      });
-      interruption.stopFor(reason);
-      // What it says matters less than that it stops; its end is written in any case.
-      said = journal.canceling().catch(() => undefined);
-    });
-    try {
-      await journal.depose(intention.lostHosts ?? new Set());
-      outcome = await runPlans(
-        {
-          transport: tools.transport,
-          around: planned.around,
-          fence: { storeId: meta.store_id, databaseId: request.databaseId, token: lock.token },
-          journal,
-          report,
-          limitMs: tools.limitMs,
-          stop: interruption.stop,
-          kill: interruption.kill,
-          changeStore: (step) => journal.changeStore(step),
-        },
-        plans,
+      { waitMs: tools.lockWaitMs, signal: stop },
+    );
+    const lock = await unlessAborted(stop, taking).catch((error: unknown) => {
+      // One that comes too late is given back.
+      taking.then(
+        (late) => late.release(),
+        () => undefined,
       );
-    } catch (thrown) {
-      await said;
-      throw await journal.interrupted(toPgctlError(thrown));
+      throw error;
+    });
+    const undoDeadline = lock.onDeadline(() => interruption.killNow(silence(request.databaseId)));
+    try {
+      return await underLock(tools, request, lock, { taskId, started, interruption });
     } finally {
-      unwatch();
+      undoDeadline();
+      await lock.release();
     }
-    await said;
-    const kind = outcome.kind;
-    if (outcome.kind === 'completed') {
-      report({ kind: 'stage', name: 'finalize', entity: request.databaseId });
-      const task = await journal.finalize({ restated: planned.restated });
-      // Best effort: what is kept too long harms nobody, and the next operation tries again.
-      await store.tasks.trim(TASKS_KEPT).catch(() => undefined);
-      report({ kind: 'operation_finished', ...named, outcome: kind, durationMs: performance.now() - since });
-      return { kind: 'completed', task };
-    }
-    const error = await journal.fail(outcome);
-    report({ kind: 'operation_finished', ...named, outcome: kind, durationMs: performance.now() - since });
-    throw interruption.kill.aborted ? endedBy(toPgctlError(interruption.kill.reason), error) : error;
   } finally {
-    undoDeadline();
     interruption.dispose();
-    await lock.release();
+  }
+}
+
+/** That etcd was silent for too long: whether the lock is lost with it, nobody knows yet. */
+function silence(databaseId: string): PgctlError {
+  return new PgctlError(
+    'etcd_unreachable',
+    `etcd did not answer in time, so the lock on database ${databaseId} could not be kept; what ran was ended`,
+    { hint: 'When etcd answers again, run the same command again.' },
+  );
+}
+
+async function underLock(
+  tools: OperationTools,
+  request: OperationRequest,
+  lock: DatabaseLock,
+  { taskId, started, interruption }: Bounds,
+): Promise<OperationResult> {
+  const { store, report, spool, now } = tools;
+  const { stop } = interruption;
+  const { meta, key } = await store.prepareToChange();
+  await reconcile({ store, lock, now, spool, report }, meta.store_id);
+  const planned = await unlessAborted(stop, plan({ ...tools, signal: stop }, request));
+  const { intention, plans } = planned;
+  if (!changesAnything(planned)) return { kind: 'unchanged' };
+
+  report({ kind: 'stage', name: 'mark', entity: request.databaseId });
+  interruption.begin(taskId);
+  const journal = await OperationJournal.mark({
+    store,
+    lock,
+    sealingKey: key,
+    task: {
+      task_id: taskId,
+      operation: request.operation,
+      scope: 'database',
+      entity_id: request.databaseId,
+      databases: [request.databaseId],
+      state: 'running',
+      error: null,
+      who: tools.who,
+      from: tools.origin,
+      started_at: started.toISOString(),
+      finished_at: null,
+      events: { total: countEvents(plans), done: 0, failed: 0, not_reached: 0 },
+    },
+    snapshot: planned.view.snapshot,
+    intention,
+    plans,
+    abandoned: planned.abandoned,
+    now,
+    spool,
+    storeId: meta.store_id,
+    report,
+  });
+  const since = performance.now();
+  const named = { operation: request.operation, entity: request.databaseId, taskId };
+  const finished = (outcome: RunOutcome['kind']): void =>
+    report({ kind: 'operation_finished', ...named, outcome, durationMs: performance.now() - since });
+  report({
+    kind: 'operation_started',
+    ...named,
+    phases: plans.reduce((sum, { length }) => sum + length, 0),
+    events: countEvents(plans),
+  });
+  let outcome: RunOutcome;
+  let said: Promise<void> = Promise.resolve();
+  const unwatch = watchForCancel(store, taskId, (reason) => {
+    report({
+      kind: 'warning',
+      message: `${reason.message}; starting nothing more and waiting for what runs`,
+    });
+    interruption.stopFor(reason);
+    // What it says matters less than that it stops; its end is written in any case.
+    said = journal.canceling().catch(() => undefined);
+  });
+  try {
+    await journal.depose(intention.lostHosts ?? new Set());
+    outcome = await runPlans(
+      {
+        transport: tools.transport,
+        around: planned.around,
+        fence: { storeId: meta.store_id, databaseId: request.databaseId, token: lock.token },
+        journal,
+        report,
+        limitMs: tools.limitMs,
+        stop,
+        kill: interruption.kill,
+        changeStore: (step) => journal.changeStore(step),
+      },
+      plans,
+    );
+  } catch (thrown) {
+    await said;
+    throw await journal.interrupted(toPgctlError(thrown));
+  } finally {
+    unwatch();
+  }
+  await said;
+  if (outcome.kind !== 'completed') {
+    const error = await journal.fail(outcome, stop.aborted ? toPgctlError(stop.reason) : null);
+    finished(outcome.kind);
+    throw error;
+  }
+  report({ kind: 'stage', name: 'finalize', entity: request.databaseId });
+  try {
+    const task = await journal.finalize({ restated: planned.restated });
+    // Best effort: what is kept too long harms nobody, and the next operation tries again.
+    await store.tasks.trim(TASKS_KEPT).catch(() => undefined);
+    finished(outcome.kind);
+    return { kind: 'completed', task, tooLate: isSignal(stop.reason) ? stop.reason : null };
+  } catch (thrown) {
+    throw await journal.unfinished(toPgctlError(thrown));
   }
 }

@@ -1,3 +1,4 @@
+import { PgctlError } from '../errors.ts';
 import { planRefresh, type RefreshResult } from '../plan/refresh.ts';
 import { resourceKey, type ResourceKey, type StoredResource } from '../plan/resource.ts';
 import { typeOf } from '../resources/registry.ts';
@@ -5,7 +6,7 @@ import type { Inspection } from '../resources/type.ts';
 import type { HostStep } from '../steps/step.ts';
 import type { Transport } from '../transport/transport.ts';
 import { contextAt, type Surroundings } from './lifecycle.ts';
-import { runOnHost } from './on-host.ts';
+import { runOnHost, type StepsResult } from './on-host.ts';
 
 /** Looking takes no longer than this on a host, in milliseconds. */
 const LOOK_LIMIT_MS = 60_000;
@@ -21,9 +22,21 @@ export type Inspected<T> =
   | { readonly kind: 'unreachable'; readonly error: string }
   | { readonly kind: 'failed'; readonly error: string };
 
-export interface InspectRequest<T> {
+/** What looking works with. */
+export interface Looking {
   readonly transport: Transport;
   readonly around: Surroundings;
+  readonly bounds: LookBounds;
+}
+
+/** What ends a look before it is done. */
+export interface LookBounds {
+  /** Of one step; null for the limit that every look has. */
+  readonly limitMs: number | null;
+  readonly signal?: AbortSignal;
+}
+
+export interface InspectRequest<T> extends Looking {
   readonly resources: readonly StoredResource[];
   readonly inspect: (resource: StoredResource, around: Surroundings) => Inspection<T> | null;
 }
@@ -48,7 +61,7 @@ export async function inspectResources<T>(
 }
 
 async function inspectHost<T>(
-  { transport, around }: InspectRequest<T>,
+  { transport, around, bounds }: InspectRequest<T>,
   hostId: string,
   looked: readonly Looked<T>[],
 ): Promise<[ResourceKey, Inspected<T>][]> {
@@ -62,10 +75,12 @@ async function inspectHost<T>(
     host,
     steps,
     fence: null,
-    limitMs: LOOK_LIMIT_MS,
-    signal: null,
+    limitMs: Math.min(LOOK_LIMIT_MS, bounds.limitMs ?? Infinity),
+    signal: bounds.signal ?? null,
   });
-  if (result.kind === 'unreachable') return all({ kind: 'unreachable', error: result.error });
+  assertInTime(result, bounds);
+  if (result.kind === 'unreachable' || result.kind === 'unusable')
+    return all({ kind: 'unreachable', error: result.error });
   if (result.kind !== 'ok') return all({ kind: 'failed', error: result.error });
   let from = 0;
   return looked.map(({ resource, inspection }): [ResourceKey, Inspected<T>] => {
@@ -75,15 +90,22 @@ async function inspectHost<T>(
   });
 }
 
+/** That a look ended by the limit that the user gave is no finding. @throws PgctlError `timeout` */
+export function assertInTime(result: StepsResult, { limitMs }: LookBounds): void {
+  if (result.kind !== 'ended' || result.by !== 'limit' || limitMs === null || limitMs > LOOK_LIMIT_MS) return;
+  throw new PgctlError('timeout', result.error, {
+    hint: 'Nothing was changed. Give it more time with --timeout.',
+  });
+}
+
 /** Looks at every resource on its host and says what was found. Only reads. */
 export async function refreshResources(
-  transport: Transport,
-  around: Surroundings,
+  looking: Looking,
   lostHosts: ReadonlySet<string>,
 ): Promise<Map<ResourceKey, RefreshResult>> {
+  const { around } = looking;
   const found = await inspectResources({
-    transport,
-    around,
+    ...looking,
     resources: planRefresh([...around.state.values()], { lostHosts }).flat(),
     inspect: (resource) =>
       typeOf(resource).refresh(resource, contextAt({ kind: 'controller' }, resource, around)),
@@ -92,7 +114,7 @@ export async function refreshResources(
     [...found].map(([key, inspected]): [ResourceKey, RefreshResult] => {
       const executor = around.state.get(key)?.executor;
       const host = executor?.kind === 'host' ? executor.host : null;
-      if (inspected.kind === 'unreachable') return [key, { ...inspected, host }];
+      if (inspected.kind === 'unreachable') return [key, { kind: 'unreachable', host, why: inspected.error }];
       if (inspected.kind === 'failed') return [key, { kind: 'failed', error: inspected.error }];
       return [key, inspected.value];
     }),

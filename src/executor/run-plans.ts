@@ -9,7 +9,8 @@ import { isStoreStep, type HostStep, type StepOutput, type StoreStep } from '../
 import type { Transport } from '../transport/transport.ts';
 import type { EventIdentity, Reporter } from '../ui/events.ts';
 import { actionOf, contextAt, isInert, placeOf, stepsOf, type Surroundings } from './lifecycle.ts';
-import { type OperationFence, runOnHost } from './on-host.ts';
+import { type OperationFence, runOnHost, type StepsResult } from './on-host.ts';
+import { isSignal, unlessAborted } from './signals.ts';
 
 /** An event with its place in the operation: plan and phase count from 1. */
 export interface PlacedEvent {
@@ -138,14 +139,16 @@ async function runEvent(run: PlansRun, placed: PlacedEvent): Promise<EndedEvent>
     write,
     observation: observation ?? null,
   };
-  await run.journal.record(ended);
-  run.report({
-    kind: 'event_finished',
-    ...identityOf(placed, hostId),
-    outcome: outcome.kind,
-    durationMs,
-    error: outcome.kind === 'ok' ? null : outcome.error,
-  });
+  // What happened is said also where it could not be written.
+  await run.journal.record(ended).finally(() =>
+    run.report({
+      kind: 'event_finished',
+      ...identityOf(placed, hostId),
+      outcome: outcome.kind,
+      durationMs,
+      error: outcome.kind === 'ok' ? null : outcome.error,
+    }),
+  );
   return ended;
 }
 
@@ -153,12 +156,12 @@ async function carryOut(run: PlansRun, placed: PlacedEvent): Promise<Carried> {
   const { event } = placed;
   if (event.reason === 'container_deleted' || isInert(event))
     return { outcome: { kind: 'ok' }, hostId: null, outputs: [] };
-  const place = await placeOf(event.resource, run.around);
+  const place = await unlessAborted(run.kill, placeOf(event.resource, run.around));
   const hostId = place.kind === 'host' ? place.host.host_id : null;
   run.report({ kind: 'event_started', ...identityOf(placed, hostId) });
   const steps = stepsOf(event, contextAt(place, event.resource, run.around));
   for (const step of steps) {
-    if (isStoreStep(step)) await run.changeStore(step);
+    if (isStoreStep(step)) await unlessAborted(run.kill, run.changeStore(step));
   }
   const hostSteps = steps.filter((step): step is HostStep => !isStoreStep(step));
   if (place.kind === 'controller' || hostSteps.length === 0)
@@ -176,6 +179,8 @@ async function carryOut(run: PlansRun, placed: PlacedEvent): Promise<Carried> {
       return { outcome: { kind: 'ok' }, hostId, outputs: result.outputs };
     case 'unknown':
       return { outcome: { kind: 'unknown', error: result.error }, hostId, outputs: [] };
+    case 'ended':
+      return { outcome: endedOutcome(result, run.kill), hostId, outputs: [] };
     case 'fenced':
       throw new PgctlError('lock_lost', result.error);
     case 'failed':
@@ -183,6 +188,15 @@ async function carryOut(run: PlansRun, placed: PlacedEvent): Promise<Carried> {
     case 'unusable':
       return { outcome: { kind: 'failed', error: result.error }, hostId, outputs: [] };
   }
+}
+
+/** What a step that was ended came to: by an operator in a hurry, nobody can say how far it had come. */
+function endedOutcome(
+  { by, error }: Extract<StepsResult, { kind: 'ended' }>,
+  kill: AbortSignal,
+): EventOutcome {
+  if (by === 'signal' && isSignal(kill.reason)) return { kind: 'unknown', error };
+  return { kind: 'failed', error, timedOut: by === 'limit' };
 }
 
 /** An event's name in reports. */

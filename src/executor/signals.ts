@@ -5,13 +5,19 @@ const SIGNALS = {
   SIGTERM: 'sigterm',
   SIGHUP: 'sighup',
 } as const;
+type SignalCode = (typeof SIGNALS)[keyof typeof SIGNALS];
+
+/** How long what runs may go on once an operation is told to stop, in milliseconds; then it is ended. */
+export const GRACE_MS = 60_000;
 
 /** How an operation is told to stop from outside. */
 export interface Interruption {
   /** Fires at the first signal, or when it is told to: nothing new is started, what runs ends by itself. */
   readonly stop: AbortSignal;
-  /** Fires at the second, or when the lock is lost: what runs is ended too. */
+  /** Fires at the second, when the grace period is over, or when the lock is lost: what runs is ended too. */
   readonly kill: AbortSignal;
+  /** From now on there is something to finish: until then the first signal ends everything there is. */
+  begin(taskId: string): void;
   /** Starts nothing more, for this reason. */
   stopFor(reason: PgctlError): void;
   /** Ends everything at once, for this reason. */
@@ -20,40 +26,78 @@ export interface Interruption {
   dispose(): void;
 }
 
+export interface Listening {
+  readonly say: (message: string) => void;
+  readonly graceMs?: number;
+}
+
 /** Listens for SIGINT, SIGTERM and SIGHUP while an operation runs. */
-export function listenForSignals(say: (message: string) => void): Interruption {
+export function listenForSignals({ say, graceMs = GRACE_MS }: Listening): Interruption {
   const stop = new AbortController();
   const kill = new AbortController();
-  const listeners = Object.entries(SIGNALS).map(([signal, code]) => {
-    const listener = (): void => {
-      const error = new PgctlError(code, `stopped by ${signal}`, {
-        hint: 'Running the same command again finishes it.',
-      });
-      if (!stop.signal.aborted) {
-        say(`${signal}: starting nothing more and waiting for what runs; once more ends that too`);
-        stop.abort(error);
-        return;
-      }
+  let taskId: string | null = null;
+  let grace: NodeJS.Timeout | undefined;
+  const stopFor = (reason: PgctlError): void => {
+    if (stop.signal.aborted) return;
+    stop.abort(reason);
+    grace = setTimeout(() => {
+      say(`ending what still runs after ${graceMs / 1000} s`);
+      kill.abort(reason);
+    }, graceMs);
+    grace.unref();
+  };
+  const unlisten = onSignals((signal, code) => {
+    const error = new PgctlError(code, `stopped by ${signal}`, {
+      hint:
+        taskId === null
+          ? 'Nothing was changed.'
+          : `Running the same command again finishes it, and so does \`pgctl task resume ${taskId}\`.`,
+    });
+    if (stop.signal.aborted) {
       say(`${signal} again: ending what runs`);
       kill.abort(error);
-    };
-    process.on(signal, listener);
-    return { signal, listener };
+      return;
+    }
+    if (taskId !== null) {
+      const soon = `once more, or ${graceMs / 1000} s, ends that too`;
+      say(`${signal}: starting nothing more and waiting for what runs; ${soon}`);
+    }
+    stopFor(error);
   });
   return {
     stop: stop.signal,
     kill: kill.signal,
-    stopFor(reason) {
-      stop.abort(reason);
+    begin(id) {
+      taskId = id;
     },
+    stopFor,
     killNow(reason) {
       stop.abort(reason);
       kill.abort(reason);
     },
     dispose() {
-      for (const { signal, listener } of listeners) process.off(signal, listener);
+      clearTimeout(grace);
+      unlisten();
     },
   };
+}
+
+/** Whether an error says that a signal ended pgctl. */
+export function isSignal(error: unknown): error is PgctlError {
+  return error instanceof PgctlError && Object.values<string>(SIGNALS).includes(error.code);
+}
+
+/** What a promise comes to, or the signal's reason as soon as it fires; what goes on then, nobody waits for. */
+export async function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  let undo: () => void = () => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    const listener = (): void => reject(signal.reason as Error);
+    if (signal.aborted) listener();
+    signal.addEventListener('abort', listener, { once: true });
+    undo = () => signal.removeEventListener('abort', listener);
+  });
+  work.catch(() => undefined);
+  return Promise.race([aborted, work]).finally(undo);
 }
 
 /** Ends what only reads when pgctl is told to end. */
@@ -64,18 +108,34 @@ export interface Ending {
   dispose(): void;
 }
 
-/** Listens for the first signal only: a second one ends pgctl at once, and its host notices. */
+/** Listens for the first signal. */
 export function endBySignal(): Ending {
+  return endWhere(() => true);
+}
+
+/**
+ * The same for a whole command: a signal that nobody else listens for ends it. Who has something to finish
+ * listens too, for as long as that takes.
+ */
+export function endUnlessHeard(): Ending {
+  return endWhere((signal) => process.listenerCount(signal) === 1);
+}
+
+function endWhere(counts: (signal: NodeJS.Signals) => boolean): Ending {
   const end = new AbortController();
-  const listeners = Object.entries(SIGNALS).map(([signal, code]) => {
-    const listener = (): void => end.abort(new PgctlError(code, `stopped by ${signal}`));
-    process.once(signal, listener);
+  const dispose = onSignals((signal, code) => {
+    if (counts(signal)) end.abort(new PgctlError(code, `stopped by ${signal}`));
+  });
+  return { signal: end.signal, dispose };
+}
+
+function onSignals(heard: (signal: NodeJS.Signals, code: SignalCode) => void): () => void {
+  const listeners = (Object.keys(SIGNALS) as (keyof typeof SIGNALS)[]).map((signal) => {
+    const listener = (): void => heard(signal, SIGNALS[signal]);
+    process.on(signal, listener);
     return { signal, listener };
   });
-  return {
-    signal: end.signal,
-    dispose() {
-      for (const { signal, listener } of listeners) process.off(signal, listener);
-    },
+  return () => {
+    for (const { signal, listener } of listeners) process.off(signal, listener);
   };
 }

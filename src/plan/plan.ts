@@ -49,6 +49,11 @@ export interface PlanSummary {
 /** What became of an event. */
 export type EventOutcome =
   | { readonly kind: 'ok' }
-  | { readonly kind: 'failed'; readonly error: string }
+  | {
+      readonly kind: 'failed';
+      readonly error: string;
+      /** Its time limit ended it. */
+      readonly timedOut?: boolean;
+    }
   /** Nobody knows: its connection broke and no result was seen. */
   | { readonly kind: 'unknown'; readonly error: string };

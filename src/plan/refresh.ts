@@ -9,14 +9,19 @@ export type RefreshResult =
   | { readonly kind: 'found' }
   /** It is not there, or no longer what was made. */
   | { readonly kind: 'not_found' }
-  /** Nobody to ask: this host does not answer, or (null) the node has no primary at the moment. */
-  | { readonly kind: 'unreachable'; readonly host: string | null; readonly error: string }
+  /** Nobody to ask: this host does not answer or let pgctl in, or (null) the node has no primary at the moment. */
+  | {
+      readonly kind: 'unreachable';
+      readonly host: string | null;
+      /** With the host's id in front. */
+      readonly why: string;
+    }
   /** The host answers, and looking failed. */
   | { readonly kind: 'failed'; readonly error: string };
 
 export interface Refreshed {
   readonly state: readonly StoredResource[];
-  /** For `assertReachable`, once it is known what is planned: why each host cannot be reached. */
+  /** Why, by host: for `assertReachable`, once it is known what is planned. */
   readonly unreachableHosts: ReadonlyMap<string, string>;
 }
 
@@ -53,7 +58,7 @@ export function applyRefresh(
       case 'not_found':
         return { ...resource, needs_recreate: true };
       case 'unreachable':
-        if (result.host !== null) unreachableHosts.set(result.host, result.error);
+        if (result.host !== null) unreachableHosts.set(result.host, result.why);
         return resource;
       case 'failed':
         failures.push(`${resourceKey(resource)}: ${result.error}`);

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { PlanEvent } from '../plan/plan.ts';
 import type { Resource, ResourceKey } from '../plan/resource.ts';
 import { DYNAMIC_PARAMETERS } from '../spec/parameters.ts';
@@ -8,13 +9,12 @@ import { FIND_PATRONI, START_PROCESS, STOP_PROCESS } from './process.ts';
 import {
   attributesOf,
   buildResource,
-  type CheckFinding,
   type Found,
   type InstanceObservation,
   type LifecycleContext,
   type ResourceType,
 } from './type.ts';
-import { linesOf } from './directory.ts';
+import { findingsOf } from './directory.ts';
 import { unitName } from './unit.ts';
 
 export interface InstanceAttributes {
@@ -125,15 +125,8 @@ if [ -n "$pid" ] && [ "$(readlink "/proc/$pid/cwd" 2>/dev/null)" = "$(readlink -
 else echo down; fi
 `;
 
-// /proc/net/tcp has the port in hex and 0A for listening; reading it needs neither ss nor any rights. What an
-// earlier run of this create started, and did not live to record, runs in the instance's own directory.
-const CHECK = `
-bin=$1 patroni=$2 python=$3 wanted=$4 dir=$5; shift 5
-own_sockets() {
-  find /proc -maxdepth 2 -name cwd -printf '%h %l\\n' 2>/dev/null | while read -r process at; do
-    case $at in "$dir"|"$dir/data") find "$process/fd" -lname 'socket:*' -printf '%l\\n' 2>/dev/null || : ;; esac
-  done
-}
+const CHECK_PROGRAMS = `
+bin=$1 patroni=$2 python=$3 wanted=$4
 if [ ! -x "$bin/postgres" ]; then
   echo "PostgreSQL \${wanted%%.*} is not installed ($bin/postgres is missing)"
 else
@@ -146,6 +139,17 @@ else
 fi
 [ -x "$patroni" ] || echo "Patroni is not installed ($patroni is missing)"
 "$python" -c 'import patroni.dcs.etcd3' 2>/dev/null || echo "Patroni cannot use etcd: install python3-etcd"
+`;
+
+// /proc/net/tcp has the port in hex and 0A for listening; reading it needs neither ss nor any rights. What an
+// earlier run of this create started, and did not live to record, runs in the instance's own directory.
+const CHECK_PORTS = `
+dir=$1; shift
+own_sockets() {
+  find /proc -maxdepth 2 -name cwd -printf '%h %l\\n' 2>/dev/null | while read -r process at; do
+    case $at in "$dir"|"$dir/data") find "$process/fd" -lname 'socket:*' -printf '%l\\n' 2>/dev/null || : ;; esac
+  done
+}
 for port; do
   hex=$(printf '%04X' "$port")
   sockets=$(cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk -v p=":$hex" '
@@ -253,6 +257,35 @@ function settle(resource: Resource, previous: Resource, context: LifecycleContex
   });
 }
 
+function programChecks(a: InstanceAttributes, before: InstanceAttributes | null): ScriptStep[] {
+  const programsOf = (of: InstanceAttributes): string[] => [
+    of.bin_dir,
+    of.patroni,
+    of.python,
+    of.postgres_version,
+  ];
+  const args = programsOf(a);
+  if (before !== null && isDeepStrictEqual(args, programsOf(before))) return [];
+  const name = `check the programs for ${a.instance_id}`;
+  return [{ kind: 'script', name, script: CHECK_PROGRAMS, args, account: 'admin' }];
+}
+
+/** Of an instance that was there before, only the ports that it is to move to. */
+function portChecks(a: InstanceAttributes, before: InstanceAttributes | null): ScriptStep[] {
+  const held = before === null ? [] : [before.port, before.patroni_port];
+  const ports = [a.port, a.patroni_port].filter((port) => !held.includes(port)).map(String);
+  if (ports.length === 0) return [];
+  return [
+    {
+      kind: 'script',
+      name: `check the ports for ${a.instance_id}`,
+      script: CHECK_PORTS,
+      args: [a.dir, ...ports],
+      account: 'admin',
+    },
+  ];
+}
+
 function bringUp(resource: Resource): Step[] {
   const a = attributesOf<InstanceAttributes>(resource);
   return a.running ? [start(a), ready(a)] : [];
@@ -314,23 +347,12 @@ export const instanceType: ResourceType = {
   // the instance is removed by the operation when all of it has succeeded: that is what lets a recovery drop
   // the instances of a lost host without running anything there.
   delete: () => [],
-  check(resource) {
+  check(resource, { previous }) {
     const a = attributesOf<InstanceAttributes>(resource);
-    return {
-      steps: [
-        {
-          kind: 'script',
-          name: `check ports and programs for ${a.instance_id}`,
-          script: CHECK,
-          args: [
-            ...[a.bin_dir, a.patroni, a.python, a.postgres_version, a.dir],
-            ...[a.port, a.patroni_port].map(String),
-          ],
-          account: 'admin',
-        },
-      ],
-      read: ([output]): CheckFinding[] => linesOf(output?.stdout).map((message) => ({ message })),
-    };
+    const before = previous === null ? null : attributesOf<InstanceAttributes>(previous);
+    const steps = [...programChecks(a, before), ...portChecks(a, before)];
+    if (steps.length === 0) return null;
+    return { steps, read: (outputs) => outputs.flatMap((output) => findingsOf([output])) };
   },
   observe(outputs): InstanceObservation | null {
     const versions = outputs.flatMap(

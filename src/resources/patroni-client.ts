@@ -119,9 +119,14 @@ def lines_of(name):
         return [line.strip() for line in f if line.strip() and not line.startswith("#")]
 
 
+# Patroni 3 reads a word for a truth value, and writes it the way Python does.
+WRITTEN = {"True": "on", "False": "off"}
+
+
 def unwritten():
     """What the files of Postgres do not say yet."""
-    said = dict(when_up("select name, setting from pg_file_settings order by seqno;"))
+    rows = when_up("select name, setting from pg_file_settings order by seqno;")
+    said = {name: WRITTEN.get(setting, setting) for name, setting in rows}
     left = ["%s is not %s yet; Patroni leaves out what it takes for invalid" % (name, value)
             for name, value in INPUT["parameters"].items() if said.get(name) != value]
     left += ["%s is still set" % name for name in INPUT["dropped"] if name in said]

@@ -1,8 +1,10 @@
+import { isDeepStrictEqual } from 'node:util';
 import { stringify } from 'yaml';
 import type { JsonObject } from '../json.ts';
 import type { Resource, ResourceKey } from '../plan/resource.ts';
 import { Secret } from '../secret.ts';
-import type { FileStep, Step } from '../steps/step.ts';
+import type { FileStep, ScriptStep, Step } from '../steps/step.ts';
+import { findingsOf } from './directory.ts';
 import { REST_USER } from './patroni-client.ts';
 import { POST_BOOTSTRAP, PREPARE, REPLICA } from './host-scripts.ts';
 import { attributesOf, buildResource, type Found, type LifecycleContext, type ResourceType } from './type.ts';
@@ -102,6 +104,45 @@ function files(a: PatroniConfigAttributes, context: LifecycleContext): FileStep[
   ];
 }
 
+/** How far a host's clock may be off from etcd's, in seconds. Less is for `host check` to say. */
+const CLOCK_LIMIT_SECONDS = 60;
+
+// Patroni's own Python, since that is what asks etcd later on; no proxy, for the same reason. One endpoint that
+// answers is enough, and what a certificate is worth is not decided here: over TLS there may be one to show first.
+const CHECK_ETCD = `
+"$1" - "$@" <<'END' 2>/dev/null || :
+import email.utils, ssl, sys, time, urllib.error, urllib.request
+opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+said = []
+for url in sys.argv[3:]:
+    try:
+        date = opener.open(url + "/version", timeout=5).headers["Date"]
+    except urllib.error.HTTPError as answer:
+        date = answer.headers["Date"]
+    except Exception as error:
+        if isinstance(getattr(error, "reason", error), ssl.SSLError):
+            sys.exit()
+        said.append("etcd at %s cannot be reached from there: %s" % (url, getattr(error, "reason", error)))
+        continue
+    if date:
+        off = time.time() - email.utils.parsedate_to_datetime(date).timestamp()
+        if abs(off) > int(sys.argv[2]):
+            print("its clock is %d s %s that of etcd; keep it in step with NTP" % (abs(off), "ahead of" if off > 0 else "behind"))
+    sys.exit()
+print("\\n".join(said))
+END
+`;
+
+function checkEtcd({ python, endpoints }: PatroniConfigAttributes): ScriptStep {
+  return {
+    kind: 'script',
+    name: 'reach etcd, and compare the clocks',
+    script: CHECK_ETCD,
+    args: [python, String(CLOCK_LIMIT_SECONDS), ...endpoints],
+    account: 'admin',
+  };
+}
+
 /** Patroni's configuration and the small programs that run beside it, all of them files of postgres. */
 export const patroniConfigType: ResourceType = {
   type: 'patroni_config',
@@ -122,6 +163,12 @@ export const patroniConfigType: ResourceType = {
   create: (resource, context): Step[] => files(attributesOf<PatroniConfigAttributes>(resource), context),
   update: (resource, _previous, context): Step[] =>
     files(attributesOf<PatroniConfigAttributes>(resource), context),
+  check(resource, { previous }) {
+    const a = attributesOf<PatroniConfigAttributes>(resource);
+    const before = previous === null ? null : attributesOf<PatroniConfigAttributes>(previous);
+    if (before !== null && isDeepStrictEqual(a.endpoints, before.endpoints)) return null;
+    return { steps: [checkEtcd(a)], read: findingsOf };
+  },
   // The directory it stands in goes next, with everything in it.
   inert: (type) => type === 'delete',
   delete: () => [],

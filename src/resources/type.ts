@@ -1,6 +1,6 @@
 import type { JsonObject } from '../json.ts';
 import type { EventType, PlanEvent } from '../plan/plan.ts';
-import type { Executor, Resource, ResourceKey } from '../plan/resource.ts';
+import type { Executor, Resource, ResourceKey, StoredResource } from '../plan/resource.ts';
 import type { Secret } from '../secret.ts';
 import type { SqlConnection, Step, StepOutput } from '../steps/step.ts';
 
@@ -23,6 +23,14 @@ export interface LifecycleContext {
   server(): SqlConnection;
   /** The instance on that host, for the same resources. */
   instance(): Resource;
+}
+
+/** What an event that is to be marked is checked for. */
+export interface CheckQuestion {
+  /** The resource as the last operation left it, for an update or for what is made again; null for what is new. */
+  readonly previous: StoredResource | null;
+  /** Of the data that is to be copied to it from elsewhere; null for none. */
+  readonly copyBytes: number | null;
 }
 
 /** Something that stands in the way on a host, found before anything is marked. */
@@ -53,8 +61,8 @@ export interface ResourceType {
   create(resource: Resource, context: LifecycleContext): readonly Step[];
   update(resource: Resource, previous: Resource, context: LifecycleContext): readonly Step[];
   delete(resource: Resource, context: LifecycleContext): readonly Step[];
-  /** What must hold on the host before a create is marked. Only reads. */
-  check?(resource: Resource, context: LifecycleContext): Inspection<readonly CheckFinding[]>;
+  /** What must hold on the host before a create or update is marked. Only reads. Null: nothing. */
+  check?(resource: Resource, question: CheckQuestion): Inspection<readonly CheckFinding[]> | null;
   /** For the type that stands for an instance: what its create or update saw. */
   observe?(outputs: readonly StepOutput[]): InstanceObservation | null;
 }

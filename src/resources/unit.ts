@@ -3,8 +3,8 @@ import { quoteUnitWord } from '../steps/quote.ts';
 import { STEP_EXIT } from '../steps/render.ts';
 import type { ScriptStep } from '../steps/step.ts';
 import { STOP_POSTMASTER } from './postmaster.ts';
-import { attributesOf, buildResource, type CheckFinding, type Found, type ResourceType } from './type.ts';
-import { linesOf } from './directory.ts';
+import { attributesOf, buildResource, type Found, type ResourceType } from './type.ts';
+import { findingsOf } from './directory.ts';
 
 export interface UnitAttributes {
   readonly instance_id: string;
@@ -83,7 +83,7 @@ fi
 ${STOP_POSTMASTER}
 if [ -e "$unit" ]; then
   systemctl --quiet disable "$name" 2>/dev/null || :
-  rm -f "$unit"
+  rm -f "$unit" "$unit.pgctl-new"
   systemctl daemon-reload
 fi
 systemctl --quiet reset-failed "$name" 2>/dev/null || :
@@ -94,7 +94,12 @@ if [ ! -e "$1" ]; then echo absent; elif grep -qxF -- "$2" "$1"; then echo ours;
 `;
 
 const CHECK = `
-if [ -e "$1" ] && ! grep -qxF -- "$2" "$1"; then echo "$1 is there already and is not this instance's"; fi
+if { [ -e "$1" ] || [ -L "$1" ]; } && ! grep -qxF -- "$2" "$1" 2>/dev/null; then
+  echo "$1 is there already and is not this instance's"
+fi
+for dir in /run/systemd/system /usr/local/lib/systemd/system /usr/lib/systemd/system; do
+  if [ -e "$dir/$3" ] || [ -L "$dir/$3" ]; then echo "$dir/$3 is there already: a unit of that name is somebody else's"; fi
+done
 if [ ! -d /run/systemd/system ]; then echo "systemd is not running there"; fi
 `;
 
@@ -133,10 +138,13 @@ export const unitType: ResourceType = {
   create: (resource) => install(resource),
   update: (resource) => install(resource),
   delete: (resource) => [removeUnitStep(attributesOf<UnitAttributes>(resource))],
-  check: (resource) => ({
-    steps: [step('check', CHECK, attributesOf<UnitAttributes>(resource))],
-    read: ([output]): CheckFinding[] => linesOf(output?.stdout).map((message) => ({ message })),
-  }),
+  check: (resource, { previous }) =>
+    previous === null
+      ? {
+          steps: [step('check', CHECK, attributesOf<UnitAttributes>(resource))],
+          read: findingsOf,
+        }
+      : null,
 };
 
 function install(resource: Resource): ScriptStep[] {

@@ -19,6 +19,8 @@ export interface LockGuard {
   readonly token: string;
   /** How often its key was written, as of the last commit under it. */
   readonly version: string;
+  /** Milliseconds after which the lock has surely ended, so that trying longer is of no use. */
+  readonly limitMs: number;
 }
 
 export type Attempt =
@@ -60,11 +62,12 @@ export async function attemptCommit(
         ];
   const touch: readonly Op[] = lock === null ? [] : [{ op: 'touch', key: lock.key }];
   const readLock: readonly Op[] = lock === null ? [] : [{ op: 'get', key: lock.key }];
-  const result = await kv.txn({
+  const request = {
     compare: [...guards, ...writes.map(compareOf).filter((compare) => compare !== null)],
     success: [...touch, ...writes.map(opOf).filter((op) => op !== null)],
     failure: [...readLock, ...writes.map(readBackOf)],
-  });
+  };
+  const result = await kv.txn(request, lock?.limitMs);
   if (result.succeeded) return { outcome: 'done', revision: result.revision };
   return lock === null ? whyNot(keys, writes, result, 0) : whyNotUnder(lock, keys, writes, result);
 }

@@ -61,8 +61,9 @@ export class Kv {
     return this.#options.endpoints;
   }
 
-  async get(key: string): Promise<KeyValue | null> {
-    const [found] = await this.read([{ key }]);
+  /** @param limitMs as of `txn` */
+  async get(key: string, limitMs = Infinity): Promise<KeyValue | null> {
+    const [found] = await this.read([{ key }], limitMs);
     return found?.[0] ?? null;
   }
 
@@ -76,10 +77,10 @@ export class Kv {
    * Several keys and prefixes at one revision, in one round trip as long as none of them holds more than a
    * page; the pages after the first are read at the same revision.
    */
-  async read(specs: readonly RangeSpec[]): Promise<readonly (readonly KeyValue[])[]> {
+  async read(specs: readonly RangeSpec[], limitMs = Infinity): Promise<readonly (readonly KeyValue[])[]> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await this.#readOnce(specs);
+        return await this.#readOnce(specs, limitMs);
       } catch (error) {
         // Compacted between two pages: what was read so far cannot be continued, so all of it is read again.
         if (kvFailure(error) !== 'compacted' || attempt === 3) throw refused(this.endpoints, error);
@@ -87,9 +88,13 @@ export class Kv {
     }
   }
 
-  async #readOnce(specs: readonly RangeSpec[]): Promise<readonly (readonly KeyValue[])[]> {
+  async #readOnce(specs: readonly RangeSpec[], limitMs: number): Promise<readonly (readonly KeyValue[])[]> {
     const success = specs.map((spec) => ({ request_range: firstPage(spec) }));
-    const { value: first } = await this.#call((channel, options) => channel.kv.txn({ success }, options));
+    const { value: first } = await this.#call(
+      (channel, options) => channel.kv.txn({ success }, options),
+      false,
+      Math.min(limitMs, this.#totalMs()),
+    );
     return Promise.all(
       specs.map(async (spec, index) => {
         const answer = first.responses[index]?.response_range;
@@ -117,8 +122,10 @@ export class Kv {
   /**
    * One transaction. It may reach etcd more than once, so it has to be one that does no harm when it is
    * applied twice; `repeated` tells the caller that this may have happened.
+   *
+   * @param limitMs where there is less time for it than for other calls
    */
-  async txn(request: TxnRequest): Promise<TxnResult> {
+  async txn(request: TxnRequest, limitMs = Infinity): Promise<TxnResult> {
     const raw = {
       compare: request.compare.map(toCompare),
       success: request.success.map(toRequest),
@@ -127,6 +134,7 @@ export class Kv {
     const { value, repeated } = await this.#translated(
       (channel, options) => channel.kv.txn(raw, options),
       true,
+      Math.min(limitMs, this.#totalMs()),
     );
     return {
       succeeded: value.succeeded,
@@ -223,7 +231,7 @@ export class Kv {
   async #call<T>(
     run: (channel: Etcd3, options: CallOptions) => Promise<T>,
     mutates = false,
-    totalMs = this.#contact === 'good' ? this.#options.totalMs : this.#options.firstContactMs,
+    totalMs = this.#totalMs(),
   ): Promise<{ readonly value: T; readonly repeated: boolean }> {
     const end = performance.now() + totalMs;
     let freshTokens = 0;
@@ -252,6 +260,10 @@ export class Kv {
         if (pause > 0) await delay(pause);
       }
     }
+  }
+
+  #totalMs(): number {
+    return this.#contact === 'good' ? this.#options.totalMs : this.#options.firstContactMs;
   }
 
   async #attempt<T>(run: (channel: Etcd3, options: CallOptions) => Promise<T>, ms: number): Promise<T> {

@@ -71,6 +71,11 @@ export class Lease {
     return (this.#ttlMs * 2) / 3 - since(this.#clock, this.#acknowledged);
   }
 
+  /** Milliseconds until it ends in etcd as well, if etcd has not given it more time since. */
+  leftMs(): number {
+    return this.#ttlMs - since(this.#clock, this.#acknowledged);
+  }
+
   /** Whether its deadline has passed, or etcd says that it is gone. Never false again once it was true. */
   get expired(): boolean {
     if (!this.#expired && this.remainingMs() <= 0) this.#expire();

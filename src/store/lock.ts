@@ -8,6 +8,9 @@ import type { Lease } from './lease.ts';
 import { describeHolder } from './lock-holder.ts';
 import type { Write } from './write.ts';
 
+/** A commit is tried for as long at least, in milliseconds: etcd may have given the lease more time. */
+const LEAST_LIMIT_MS = 2000;
+
 /**
  * A database's lock, held. Every change of the database's records goes through `commit`, which etcd carries
  * out only while the lock is still this one.
@@ -18,7 +21,7 @@ export class DatabaseLock {
   readonly #kv: Kv;
   readonly #keys: Keys;
   readonly #lease: Lease;
-  #guard: LockGuard;
+  #guard: Omit<LockGuard, 'limitMs'>;
   /** Commits go one after another: each compares what the one before it left. */
   #queue: Promise<unknown> = Promise.resolve();
   /** A commit ended without its outcome being known, and may still be carried out late. */
@@ -156,7 +159,7 @@ export class DatabaseLock {
     if (this.#unsettled) await this.#settle();
     // Not known again until it is answered; an error that etcd answered with did not carry anything out.
     this.#unsettled = true;
-    const attempt = await attemptCommit(this.#kv, this.#keys, writes, this.#guard);
+    const attempt = await attemptCommit(this.#kv, this.#keys, writes, this.#limited(this.#guard));
     this.#unsettled = false;
     if (attempt.outcome === 'refused') throw attempt.error;
     if (attempt.outcome === 'lock_lost') throw this.#lostTo(attempt.holder);
@@ -164,17 +167,27 @@ export class DatabaseLock {
     return attempt.revision;
   }
 
+  #limited(guard: Omit<LockGuard, 'limitMs'>): LockGuard {
+    return { ...guard, limitMs: this.#limitMs() };
+  }
+
+  #limitMs(): number {
+    return Math.max(LEAST_LIMIT_MS, this.#lease.leftMs());
+  }
+
   /** Takes the next place in the chain of commits, so that none of before can be carried out any more. */
   async #settle(): Promise<void> {
     for (;;) {
-      const there = await this.#kv.get(this.key);
+      const there = await this.#kv.get(this.key, this.#limitMs());
       if (there?.createRevision !== this.token) throw this.#lostTo(there);
-      const guard: LockGuard = { ...this.#guard, version: there.version };
-      const attempt = await attemptCommit(this.#kv, this.#keys, [], guard).catch((error: unknown) => {
-        // Somebody, and that can only be the commit that was not settled, came in between: look again.
-        if (error instanceof PgctlError && error.code === 'internal') return null;
-        throw error;
-      });
+      const guard = { ...this.#guard, version: there.version };
+      const attempt = await attemptCommit(this.#kv, this.#keys, [], this.#limited(guard)).catch(
+        (error: unknown) => {
+          // Somebody, and that can only be the commit that was not settled, came in between: look again.
+          if (error instanceof PgctlError && error.code === 'internal') return null;
+          throw error;
+        },
+      );
       if (attempt?.outcome === 'lock_lost') throw this.#lostTo(attempt.holder);
       if (attempt?.outcome === 'done') {
         this.#guard = { ...guard, version: String(BigInt(guard.version) + 1n) };

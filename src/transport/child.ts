@@ -58,6 +58,8 @@ export async function runChild(command: ChildCommand, job: Job): Promise<JobResu
   const end = (by: 'limit' | 'signal' | 'flood'): void => {
     if (ended !== null) return;
     ended = by;
+    // Nothing was sent yet, so there is nothing to wait for.
+    if (!ready) return kill();
     // Closing stdin is what tells the worker to end its job; the child is given time to report that.
     child.stdin.end();
     after(END_GRACE_MS, () => kill());

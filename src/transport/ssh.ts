@@ -87,8 +87,14 @@ export function attachArguments(
  * Opens the master connection of a host and returns why it could not be, or null. It goes to the background
  * when it is up, and ends by itself after a minute without a session, should pgctl not live to close it.
  * Its words go to a file: in the background it would keep a pipe open for as long as it lives.
+ *
+ * @param signal ends the attempt
  */
-export async function openMaster(settings: SshSettings, target: Target): Promise<string | null> {
+export async function openMaster(
+  settings: SshSettings,
+  target: Target,
+  signal: AbortSignal,
+): Promise<string | null> {
   await mkdir(settings.runDir, { recursive: true, mode: 0o700 });
   await writeFile(
     knownHostsOf(settings, target),
@@ -112,9 +118,11 @@ export async function openMaster(settings: SshSettings, target: Target): Promise
       detached: true,
       cleanup: false,
       timeout: settings.connectTimeoutMs + 10_000,
+      cancelSignal: signal,
     },
   );
   if (result.exitCode === 0) return null;
+  if (result.isCanceled) return 'the attempt was given up';
   if (result.code === 'ENOENT') return `the program ${settings.program} was not found`;
   const words = await readFile(log, 'utf8').catch(() => '');
   return words.trim() || `ssh to ${target.address} failed with exit status ${result.exitCode ?? 'unknown'}`;

@@ -50,12 +50,13 @@ export function openTransport(options: TransportOptions): Transport {
   const overall = limiter(options.parallel);
   const opening = limiter(OPENING);
   const perHost = new Map<string, ReturnType<typeof limiter>>();
+  const closing = new AbortController();
   const masters = new Map<string, { readonly target: Target; readonly failure: Promise<string | null> }>();
 
   const connect = (target: Target): Promise<string | null> => {
     let master = masters.get(target.hostId);
     if (master === undefined) {
-      master = { target, failure: opening(() => openMaster(options, target)) };
+      master = { target, failure: opening(() => openMaster(options, target, closing.signal)) };
       masters.set(target.hostId, master);
     }
     return master.failure;
@@ -94,6 +95,7 @@ export function openTransport(options: TransportOptions): Transport {
     },
     hostKey: (target) => fetchHostKey(options, target),
     async close() {
+      closing.abort();
       await Promise.all(
         [...masters.values()].map(async ({ target, failure }) => {
           if ((await failure) === null) await closeMaster(options, target);

@@ -89,6 +89,7 @@ kill -s KILL -- "-$watch" 2>/dev/null
 kill -s TERM -- "-$job" 2>/dev/null
 n=0; while kill -s 0 -- "-$job" 2>/dev/null && [ $n -lt 50 ]; do sleep 0.1; n=$((n + 1)); done
 kill -s KILL -- "-$job" 2>/dev/null
+n=0; while kill -s 0 -- "-$job" 2>/dev/null && [ $n -lt 20 ]; do sleep 0.1; n=$((n + 1)); done
 if [ "$fence" != - ]; then rm -f "$fence.job.$job"; fi
 finish "$status"
 `;

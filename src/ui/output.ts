@@ -62,12 +62,16 @@ export interface Ui {
 
 export function openUi(options: UiOptions): Ui {
   const { format, verbosity, stdin, input } = options;
-  const out = openSink(options.stdout);
   const err = openSink(options.stderr);
+  const out = openSink(options.stdout, (error) =>
+    warn(`the result could not be written to the standard output: ${error.message}`),
+  );
   const outTheme = themeOf(out, options);
   const errTheme = themeOf(err, options);
   const progress = openProgress(options, { err, theme: errTheme });
   let answered = false;
+  // What a signal left behind goes on for a moment, and is not to be heard any more.
+  let closed = false;
 
   const answer = (document: { readonly kind: string }): void => {
     answered = true;
@@ -81,11 +85,13 @@ export function openUi(options: UiOptions): Ui {
 
   return {
     report(event) {
+      if (closed) return;
       // A warning is no progress: it is shown with -q as well.
       if (event.kind === 'warning' && options.quiet) warn(event.message);
       else progress.report(event);
     },
     result(document, render) {
+      if (closed) return;
       progress.pause();
       if (format === 'text') {
         answered = true;
@@ -94,13 +100,17 @@ export function openUi(options: UiOptions): Ui {
         answer(document);
       }
     },
-    line: (text) => out.line(cleanText(text)),
+    line(text) {
+      if (!closed) out.line(cleanText(text));
+    },
     error(error) {
       progress.pause();
       if (format === 'text' || answered) err.line(errorText(error, { theme: errTheme, verbosity }));
       else answer(errorDocument(error));
     },
-    warn,
+    warn(message) {
+      if (!closed) warn(message);
+    },
     ask: question,
     async confirm({ question: text, expected }) {
       const typed = (await question(`${text}\nType ${expected} to go on:`, '--yes')).trim();
@@ -109,7 +119,10 @@ export function openUi(options: UiOptions): Ui {
         hint: 'Nothing was changed.',
       });
     },
-    close: () => progress.close(),
+    close() {
+      closed = true;
+      progress.close();
+    },
   };
 }
 

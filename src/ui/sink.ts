@@ -18,11 +18,21 @@ export interface Sink {
 /** What the reader of a pipe leaves behind when it goes first, as `| head` does. */
 const GONE: ReadonlySet<string> = new Set(['EPIPE', 'ERR_STREAM_DESTROYED', 'ERR_STREAM_WRITE_AFTER_END']);
 
-export function openSink(stream: OutputStream): Sink {
+/**
+ * A stream that cannot be written to (its reader has gone, its disk is full, its terminal hung up) ends what is
+ * written to it, and nothing else.
+ *
+ * @param onLoss hears once of what was lost where nobody chose not to read it, such as on a full disk
+ */
+export function openSink(
+  stream: OutputStream,
+  onLoss: (error: NodeJS.ErrnoException) => void = () => undefined,
+): Sink {
   let gone = false;
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (!GONE.has(error.code ?? '')) throw error;
+    if (gone) return;
     gone = true;
+    if (!GONE.has(error.code ?? '')) onLoss(error);
   });
   const terminal = stream.isTTY === true;
   const write = (text: string): void => {

@@ -25,7 +25,7 @@ describe('applyRefresh', () => {
     [
       'keeps the last known of what cannot be reached',
       clean,
-      { kind: 'unreachable', host: 'h1', error: 'h1: away' },
+      { kind: 'unreachable', host: 'h1', why: 'h1: no route' },
       clean,
     ],
     ['keeps what was not looked at', troubled, null, troubled],
@@ -36,11 +36,11 @@ describe('applyRefresh', () => {
 
   it('remembers the hosts that did not answer, and why', () => {
     const results = new Map<ResourceKey, RefreshResult>([
-      ['unit/a', { kind: 'unreachable', host: 'h1', error: 'h1: away' }],
-      ['role/a', { kind: 'unreachable', host: null, error: 'no primary' }],
+      ['unit/a', { kind: 'unreachable', host: 'h1', why: 'h1: no route' }],
+      ['role/a', { kind: 'unreachable', host: null, why: '' }],
     ]);
     expect(applyRefresh([stored('unit/a'), stored('role/a')], results).unreachableHosts).toEqual(
-      new Map([['h1', 'h1: away']]),
+      new Map([['h1', 'h1: no route']]),
     );
   });
 
@@ -64,8 +64,8 @@ describe('assertReachable', () => {
     [[{ type, reason, resource: what, previous: null }]],
   ];
   const down = new Map([
-    ['h1', 'h1: another key'],
-    ['h3', 'h3: away'],
+    ['h1', 'h1: no route'],
+    ['h3', 'h3: sudo: a password is required'],
   ]);
 
   it.each<[string, Plan[]]>([
@@ -94,8 +94,8 @@ describe('assertReachable', () => {
         code: 'host_unreachable',
         exitCode: 6,
         message: 'h1, h3 do not answer, and the plan needs them.',
+        details: ['h1: no route (1 planned events)', 'h3: sudo: a password is required (1 planned events)'],
         hint: expect.stringContaining('pgctl recover --remove-host h1 --remove-host h3') as string,
-        details: ['h1: another key (1 planned events)', 'h3: away (1 planned events)'],
       }),
     );
   });

@@ -13,7 +13,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { directory, directoryType, STAMP_FILE, stampOf } from '../../src/resources/directory.ts';
-import type { Resource } from '../../src/plan/resource.ts';
+import type { Resource, StoredResource } from '../../src/plan/resource.ts';
+import type { CheckQuestion } from '../../src/resources/type.ts';
 import { STEP_EXIT } from '../../src/steps/render.ts';
 import type { HostStep, ScriptStep } from '../../src/steps/step.ts';
 import { ME, type Ran, runSteps } from '../steps/run-steps.ts';
@@ -42,8 +43,8 @@ const refresh = () => {
   const look = directoryType.refresh(resource, CONTEXT);
   return look?.read(runSteps(look.steps as HostStep[]).outputs);
 };
-const findings = (of = resource): string[] => {
-  const check = directoryType.check?.(of, CONTEXT);
+const findings = (of = resource, question: Partial<CheckQuestion> = {}): string[] => {
+  const check = directoryType.check?.(of, { previous: null, copyBytes: null, ...question });
   const outputs = runSteps((check?.steps ?? []) as HostStep[]).outputs;
   return (check?.read(outputs) ?? []).map(({ message }) => message);
 };
@@ -195,6 +196,64 @@ describe('deleting the directory', () => {
   });
 });
 
+describe('what killed steps left', () => {
+  const STAMP = `${stampOf(ID)}\n`;
+  const make = (name: string, files: Readonly<Record<string, string>> = {}): void => {
+    mkdirSync(join(base, name), { recursive: true });
+    for (const [file, text] of Object.entries(files)) writeFileSync(join(base, name, file), text);
+  };
+  const killed = (script: string, command: string): void => {
+    const args = [path, stampOf(ID), ME, '1', 'it'];
+    const step = { kind: 'script', name: 'killed', args, account: 'admin' } as const;
+    runSteps([{ ...step, script: `${command}() { kill -s KILL $$; }\n${script}` }]);
+  };
+  const scriptOf = (steps: readonly unknown[]): string => (steps as ScriptStep[])[0]?.script ?? '';
+
+  it.each(['install', 'sync', 'mv'])('of a create before its %s is gone after the next', (command) => {
+    mkdirSync(base, { recursive: true });
+    killed(scriptOf(directoryType.create(resource, CONTEXT)), command);
+    expect(readdirSync(base)).toEqual(['.new.shop.n1.host-1']);
+    expect(create().status).toBe(0);
+    expect(readdirSync(base)).toEqual([ID.instance_id]);
+  });
+
+  it('of a check before it took its probe away is gone after the next create, wherever it was', () => {
+    const check = scriptOf(directoryType.check?.(resource, { previous: null, copyBytes: null })?.steps ?? []);
+    killed(check, 'rmdir');
+    mkdirSync(base, { recursive: true });
+    killed(check, 'rmdir');
+    const above = join(base, '..');
+    expect([readdirSync(base).length, readdirSync(above).length]).toEqual([1, 2]);
+    expect(create().status).toBe(0);
+    expect([readdirSync(base), readdirSync(above).length]).toEqual([[ID.instance_id], 1]);
+  });
+
+  it.each<[title: string, act: () => Ran]>([
+    ['create', create],
+    ['delete', remove],
+  ])('is removed by a %s, and nothing else is', (_title, act) => {
+    const left: Record<string, Readonly<Record<string, string>>> = {
+      '.new.shop.n1.host-1': { [STAMP_FILE]: STAMP },
+      '.gone.shop.n1.host-1': { data: 'rows' },
+      '.pgctl-probe.shop.n1.host-1.AbC123': {},
+    };
+    const others: typeof left = {
+      '.new.shop.n1.host-11': { [STAMP_FILE]: STAMP },
+      '.new.shop.n1.host-1.x': {},
+      '.gone.shop.n1.host-11': {},
+      '.pgctl-probe.shop.n1.host-1.AbC124': { precious: 'rows' },
+      '.pgctl-probe.shop.n1.host-11.AbC123': {},
+      '.new': {},
+    };
+    for (const [name, files] of Object.entries({ ...left, ...others })) make(name, files);
+    symlinkSync(join(base, '.new'), join(base, '.pgctl-probe.shop.n1.host-1.link00'));
+    const before = new Set(listing());
+    expect(act().status).toBe(0);
+    const gone = [...before].filter((name) => !listing().includes(name) && !name.includes('/'));
+    expect(gone.sort()).toEqual(Object.keys(left).sort());
+  });
+});
+
 describe('looking at the directory', () => {
   it('finds it, or finds it absent', () => {
     expect(refresh()).toEqual({ kind: 'not_found' });
@@ -210,6 +269,31 @@ describe('looking at the directory', () => {
   it('finds that a part of its path is a file', () => {
     writeFileSync(base, '');
     expect(findings()).toEqual([`${base} is not a directory`]);
+  });
+
+  it('finds that a copy of the data has no room', () => {
+    const copyBytes = 10 ** 15;
+    expect(findings(resource, { copyBytes })).toEqual([
+      expect.stringMatching(
+        /MiB free; a copy of the primary's data \(953674317 MiB\) needs at least 1049042260 MiB$/,
+      ),
+    ]);
+    expect(findings(resource, { copyBytes: 1 })).toEqual([]);
+  });
+
+  it('finds that there is no account to own it', () => {
+    const nobodys = directory('host-1', { path, owner: 'no-such-account', ...ID });
+    expect(findings(nobodys)).toEqual(['there is no account no-such-account']);
+  });
+
+  it('that is there finds nothing, and one that was lost is looked for room again', () => {
+    const previous: StoredResource = { ...resource, needs_recreate: false, error: null };
+    const asked = (of: StoredResource): unknown =>
+      directoryType.check?.(resource, { previous: of, copyBytes: null });
+    expect([asked(previous), asked({ ...previous, needs_recreate: true })]).toEqual([
+      null,
+      expect.objectContaining({ steps: [expect.anything()] }),
+    ]);
   });
 
   it('finds a place that cannot be written to', () => {

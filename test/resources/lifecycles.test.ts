@@ -24,7 +24,7 @@ function lifecycleOf(resource: Resource): Readonly<Record<string, readonly Step[
   const type = typeOf(resource);
   return {
     refresh: type.refresh(resource, CONTEXT)?.steps ?? null,
-    check: type.check?.(resource, CONTEXT).steps ?? null,
+    check: type.check?.(resource, { previous: null, copyBytes: null })?.steps ?? null,
     create: type.create(resource, CONTEXT),
     update: type.update(resource, resource, CONTEXT),
     delete: type.delete(resource, CONTEXT),

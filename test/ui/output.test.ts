@@ -178,6 +178,21 @@ describe('a reader that goes away', () => {
     expect([stdout.writes, stderr.writes]).toEqual([1, 1]);
   });
 
+  test.each(['ENOSPC', 'EIO'])('for %s is the same, and what is lost of the result is said', async (code) => {
+    const stdout = new Closed(code);
+    const { ui, stderr } = screen({ stdout });
+    for (let i = 0; i < 2; i++) {
+      ui.result({ kind: 'X' }, () => 'two');
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(stderr.text).toMatch(/^warning: the result could not be written to the standard output: .*\n$/);
+    const silent = screen({ stderr: new Closed(code) });
+    silent.ui.warn('one');
+    await new Promise((resolve) => setImmediate(resolve));
+    silent.ui.result({ kind: 'X' }, () => 'two');
+    expect(silent.stdout.text).toBe('two\n');
+  });
+
   test('by destroying the stream does not matter either', async () => {
     const { ui, stdout } = screen();
     stdout.destroy();
