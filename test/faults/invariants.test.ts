@@ -59,7 +59,11 @@ describe('the invariants', () => {
     ],
     ['a secret in a key', world({ [key(`secrets/shop/${SECRET}`)]: '' }), 'a secret is in a key'],
     ['a secret in an output', world({}, { heard: [{ where: 'stdout', text: `x${SECRET}` }] }), 'in stdout'],
-    ['a directory of nobody', world({}, { host: { directories: [ID, '.new.x'] } }), 'a directory .new.x'],
+    [
+      'a directory of nobody',
+      world({}, { host: { directories: [ID, 'blog.n1.host-1'] } }),
+      'a directory blog.n1',
+    ],
     ['a unit of nobody', world({}, { host: { units: [ID, 'blog.n1.host-1'] } }), 'a unit blog.n1'],
     ['a server of nobody', world({}, { host: { servers: [ID, 'b.n1.host-1'] } }), 'a running server b'],
   ])('are broken at any time by %s', (_what, observed, words) => {
@@ -102,6 +106,18 @@ describe('the invariants', () => {
       'a task of unknown outcome',
       world({ [key('tasks/t')]: record({ ...TASK, state: 'unknown' }) }),
       'unknown',
+    ],
+    [
+      'what a killed step left',
+      world({}, { host: { directories: [ID, `.new.${ID}`] } }),
+      `.new.${ID} was left`,
+    ],
+    [
+      'a resource that is to be mended',
+      world({
+        [key('resources/shop/unit/u')]: record({ type: 'unit', id: 'u', needs_recreate: true, error: null }),
+      }),
+      'resource unit/u is to be mended',
     ],
     ['a missing directory', world({}, { host: { directories: [] } }), 'no directory'],
     ['a missing unit', world({}, { host: { units: [] } }), 'no unit'],
