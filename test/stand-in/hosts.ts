@@ -2,11 +2,15 @@ import { mkdir, mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
 import type { FaultHost } from '../faults/invariants.ts';
 import type { HostRecord } from '../../src/records/types.ts';
 
 /** The program that is ssh for these hosts; see there. */
 export const SSH = fileURLToPath(new URL('ssh', import.meta.url));
+const NAMESPACES = fileURLToPath(new URL('namespaces', import.meta.url));
+/** What a host has: files of units, names of those that are enabled, the base directory. */
+const PARTS = ['units', 'enabled', 'base'] as const;
 const BIN = fileURLToPath(new URL('bin', import.meta.url));
 
 /** One instance as it is on its host. */
@@ -34,8 +38,8 @@ export class StandInHosts {
 
   static async make(ids: readonly string[]): Promise<StandInHosts> {
     const dir = await mkdtemp(join(tmpdir(), 'pgctl-stand-in-'));
-    for (const id of ids)
-      for (const part of ['units', 'enabled', 'base']) await mkdir(join(dir, id, part), { recursive: true });
+    for (const id of ids) for (const part of PARTS) await mkdir(join(dir, id, part), { recursive: true });
+    await execa(NAMESPACES, ['make', dir, ...ids]);
     return new StandInHosts(dir, ids);
   }
 
@@ -78,9 +82,11 @@ export class StandInHosts {
   /** A new machine under the same name. */
   async replace(id: string): Promise<void> {
     await this.#endProcesses(id);
-    await rm(join(this.dir, id), { recursive: true });
-    for (const part of ['units', 'enabled', 'base'])
-      await mkdir(join(this.dir, id, part), { recursive: true });
+    await rm(join(this.dir, id, 'lost'), { force: true });
+    // The directories themselves are mounted.
+    for (const part of PARTS)
+      for (const name of await listed(join(this.dir, id, part)))
+        await rm(join(this.dir, id, part, name), { recursive: true });
   }
 
   async #endProcesses(id: string): Promise<void> {
@@ -160,6 +166,7 @@ export class StandInHosts {
 
   async remove(): Promise<void> {
     for (const id of this.ids) await this.#endProcesses(id);
+    await execa(NAMESPACES, ['remove', this.dir]);
     await rm(this.dir, { recursive: true, force: true });
   }
 }
