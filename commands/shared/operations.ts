@@ -38,7 +38,7 @@ export async function showRehearsal(
 ): Promise<{ readonly changes: boolean }> {
   const document = await rehearse(await toolsOf(app), request);
   app.ui.result(document, showPlan);
-  return { changes: document.plans.length > 0 };
+  return { changes: document.plans.length > 0 || document.database_changed === true };
 }
 
 /** Runs an operation and shows its outcome, with the instance that it was about where there is one. */

@@ -17,7 +17,7 @@ import type { Transport } from '../transport/transport.ts';
 import type { Reporter } from '../ui/events.ts';
 import { checkCreates } from './checks.ts';
 import type { Intention, View } from './intention.ts';
-import { isInert, type Surroundings } from './lifecycle.ts';
+import { actionOf, costOf, isInert, type Surroundings } from './lifecycle.ts';
 import { OperationJournal } from './operation-journal.ts';
 import { refreshResources } from './refresh.ts';
 import { countEvents, runPlans, type RunOutcome } from './run-plans.ts';
@@ -178,10 +178,40 @@ function changesAnything({ plans, intention, abandoned, view: { snapshot } }: Pl
   );
 }
 
+/** A plan as it is shown to whoever decides about it. */
+function documentOf(
+  { operation, databaseId }: OperationRequest,
+  { view, intention, plans, abandoned }: Planned,
+): PlanDocument {
+  const copies = (resources: readonly Resource[]): number =>
+    resources.filter(({ type }) => type === 'directory').length;
+  const events = plans.flat(2);
+  const deleted = events.filter(({ type }) => type === 'delete').map(({ resource }) => resource);
+  const before = view.snapshot.database?.value.spec;
+  return planDocument({
+    operation,
+    databaseId,
+    plans,
+    describe: (event) => ({ action: actionOf(event), cost: costOf(event) }),
+    context: {
+      database_changed:
+        before === undefined ||
+        intention.database.state === 'deleting' ||
+        canonicalJson(before) !== canonicalJson(intention.database.spec),
+      primaries: Object.fromEntries(
+        view.snapshot.patroni.flatMap(({ scope, leader }) => (leader === null ? [] : [[scope, leader]])),
+      ),
+      copies: {
+        removed: copies(deleted) + copies(abandoned),
+        left: copies(intention.desired.at(-1) ?? view.snapshot.resources.map(({ value }) => value)),
+      },
+    },
+  });
+}
+
 /** What an operation would do; touches nothing and takes no lock. */
 export async function rehearse(tools: OperationTools, request: OperationRequest): Promise<PlanDocument> {
-  const { plans } = await plan(tools, request);
-  return planDocument({ operation: request.operation, databaseId: request.databaseId, plans });
+  return documentOf(request, await plan(tools, request));
 }
 
 /** What ended the steps is what the command ended by; how that left them is told with it. */

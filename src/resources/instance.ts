@@ -3,6 +3,7 @@ import type { Resource, ResourceKey } from '../plan/resource.ts';
 import { DYNAMIC_PARAMETERS } from '../spec/parameters.ts';
 import type { ScriptStep, SqlConnection, Step, WaitStep } from '../steps/step.ts';
 import { patroniClientStep } from './patroni-client.ts';
+import { instanceCost } from './instance-cost.ts';
 import { STOP_POSTMASTER } from './postmaster.ts';
 import { FIND_PATRONI, START_PROCESS, STOP_PROCESS } from './process.ts';
 import {
@@ -309,6 +310,7 @@ export const instanceType: ResourceType = {
   create: (resource) => bringUp(resource),
   update: reconfigure,
   action: actionOf,
+  cost: instanceCost,
   inert: (type) => type === 'delete',
   // Empty on purpose. The unit's delete stops the server, the directory's removes the data, and the record of
   // the instance is removed by the operation when all of it has succeeded: that is what lets a recovery drop

@@ -117,3 +117,19 @@ export function cut(text: string, width: number): string {
   }
   return `${kept}…`;
 }
+
+/** The text over as many lines as it needs, broken between words; a longer word stays whole. */
+export function wrap(text: string, width: number | null): string[] {
+  if (width === null) return [text];
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (line !== '' && displayWidth(`${line} ${word}`) > width) {
+      lines.push(line);
+      line = word;
+    } else {
+      line = line === '' ? word : `${line} ${word}`;
+    }
+  }
+  return [...lines, line];
+}

@@ -21,25 +21,33 @@ import { database, host, instance, INTERRUPTED, PLAN, task } from './documents.t
 import { COLOR, PLAIN, visible } from './screen.ts';
 
 describe('a plan', () => {
-  test('says per phase what happens where, why, and what differs', () => {
+  test('says per host what happens and why, what differs, and in which order', () => {
     expect(showPlan(PLAN, PLAIN)).toMatchInlineSnapshot(`
       "update shop
 
-      Step 1 of 2
-      Phase 1/3: 2 events
-        + create  directory/shop.n1.host-3       on host-3  it does not exist yet
-        ~ update  patroni_config/shop.n1.host-1  on host-1  its settings differ
-            /parameters/work_mem: "4MB" → "16MB"
-            /hba/0: (not set) → "host all all 10.0.0.0/8 scram-sha-256"
-            /ident/0: "a" → (removed)
-      Phase 2/3: 1 event
-        ~ update  role/shop.n1.app  something it depends on changes
+      On host-3
+        + create instance shop.n1.host-3 (it does not exist yet)
 
-      Step 2 of 2
-      Phase 3/3: 1 event
-        - delete  instance/shop.n1.host-2  on host-2  it is no longer wanted
+      On host-1
+        ~ change instance shop.n1.host-1
+            work_mem: 4MB → 16MB
+            hba:
+              + host all all 10.0.0.0/8 scram-sha-256
+            ident:
+              - a
 
-      1 to create, 2 to update, 1 to delete"
+      On host-2
+        - remove instance shop.n1.host-2 (it is no longer wanted)
+
+      In the cluster shop.n1
+        ~ change role app (something it depends on changes)
+
+      In this order
+        1/3  create directory: host-3; update patroni_config: host-1
+        2/3  update role: shop.n1.app
+        3/3  delete instance: host-2
+
+      1 to create, 2 to update, 1 to delete, in 3 phases"
     `);
   });
 
@@ -47,43 +55,60 @@ describe('a plan', () => {
     expect(visible(showPlan(PLAN, COLOR))).toMatchInlineSnapshot(`
       "<b>update shop</>
 
-      <b>Step 1 of 2</>
-      <b>Phase 1/3: 2 events</>
-        <green>+ create</>  directory/shop.n1.host-3       on host-3  <faint>it does not exist yet</>
-        <yellow>~ update</>  patroni_config/shop.n1.host-1  on host-1  <faint>its settings differ</>
-            /parameters/work_mem: <red>"4MB"</> → <green>"16MB"</>
-            /hba/0: <faint>(not set)</> → <green>"host all all 10.0.0.0/8 scram-sha-256"</>
-            /ident/0: <red>"a"</> → <faint>(removed)</>
-      <b>Phase 2/3: 1 event</>
-        <yellow>~ update</>  role/shop.n1.app  <faint>something it depends on changes</>
+      <b>On host-3</>
+        <green>+ create instance shop.n1.host-3</><faint> (it does not exist yet)</>
 
-      <b>Step 2 of 2</>
-      <b>Phase 3/3: 1 event</>
-        <red>- delete</>  instance/shop.n1.host-2  on host-2  <faint>it is no longer wanted</>
+      <b>On host-1</>
+        <yellow>~ change instance shop.n1.host-1</>
+            work_mem: <red>4MB</> → <green>16MB</>
+            hba:
+              <green>+ host all all 10.0.0.0/8 scram-sha-256</>
+            ident:
+              <red>- a</>
 
-      <b>1 to create, 2 to update, 1 to delete</>"
+      <b>On host-2</>
+        <red>- remove instance shop.n1.host-2</><faint> (it is no longer wanted)</>
+
+      <b>In the cluster shop.n1</>
+        <yellow>~ change role app</><faint> (something it depends on changes)</>
+
+      <b>In this order</>
+        1/3  create directory: host-3; update patroni_config: host-1
+        2/3  update role: shop.n1.app
+        3/3  delete instance: host-2
+
+      <b>1 to create, 2 to update, 1 to delete, in 3 phases</>"
     `);
   });
 
-  test('shortens the reasons on a narrow terminal, and keeps every event on its line', () => {
+  test('keeps to a narrow terminal', () => {
     expect(showPlan(PLAN, { ...PLAIN, width: 60 })).toMatchInlineSnapshot(`
       "update shop
 
-      Step 1 of 2
-      Phase 1/3: 2 events
-        + create  directory/shop.n1.host…  on host-3  it does not…
-        ~ update  patroni_config/shop.n1…  on host-1  its setting…
-            /parameters/work_mem: "4MB" → "16MB"
-            /hba/0: (not set) → "host all all 10.0.0.0/8 scram-sha-256"
-            /ident/0: "a" → (removed)
-      Phase 2/3: 1 event
-        ~ update  role/shop.n1.app  something it depends on chang…
+      On host-3
+        + create instance shop.n1.host-3 (it does not exist yet)
 
-      Step 2 of 2
-      Phase 3/3: 1 event
-        - delete  instance/shop.n1.host-2  on host-2  it is no lo…
+      On host-1
+        ~ change instance shop.n1.host-1
+            work_mem: 4MB → 16MB
+            hba:
+              + host all all 10.0.0.0/8 scram-sha-256
+            ident:
+              - a
 
-      1 to create, 2 to update, 1 to delete"
+      On host-2
+        - remove instance shop.n1.host-2 (it is no longer wanted)
+
+      In the cluster shop.n1
+        ~ change role app (something it depends on changes)
+
+      In this order
+        1/3  create directory: host-3; update patroni_config:
+             host-1
+        2/3  update role: shop.n1.app
+        3/3  delete instance: host-2
+
+      1 to create, 2 to update, 1 to delete, in 3 phases"
     `);
   });
 
@@ -111,17 +136,23 @@ describe('a plan', () => {
     expect(showPlanList({ kind: 'PlanList', items: [second, second] }, PLAIN)).toMatchInlineSnapshot(`
       "update blog
 
-      Phase 1/1: 1 event
-        - delete  instance/shop.n1.host-2  on host-2  it is no longer wanted
+      On host-2
+        - remove instance shop.n1.host-2 (it is no longer wanted)
 
-      0 to create, 0 to update, 1 to delete
+      In this order
+        1/1  delete instance: host-2
+
+      0 to create, 0 to update, 1 to delete, in 1 phase
 
       update blog
 
-      Phase 1/1: 1 event
-        - delete  instance/shop.n1.host-2  on host-2  it is no longer wanted
+      On host-2
+        - remove instance shop.n1.host-2 (it is no longer wanted)
 
-      0 to create, 0 to update, 1 to delete"
+      In this order
+        1/1  delete instance: host-2
+
+      0 to create, 0 to update, 1 to delete, in 1 phase"
     `);
     expect(showPlanList({ kind: 'PlanList', items: [] }, PLAIN)).toBe('No changes.');
   });
