@@ -8,7 +8,7 @@ import type { Plan } from '../plan/plan.ts';
 import { planOperation } from '../plan/plan-operation.ts';
 import { applyRefresh, assertReachable } from '../plan/refresh.ts';
 import { type Resource, resourceKey, type ResourceKey, type StoredResource } from '../plan/resource.ts';
-import { planDocument, type PlanDocument } from '../plan/summary.ts';
+import type { PlanDocument } from '../plan/summary.ts';
 import type { RunOrigin, TaskRecord } from '../records/types.ts';
 import { MIGRATIONS } from '../resources/registry.ts';
 import { refuseCorrupt } from '../store/snapshot.ts';
@@ -16,8 +16,9 @@ import type { Store } from '../store/store.ts';
 import type { Transport } from '../transport/transport.ts';
 import type { Reporter } from '../ui/events.ts';
 import { checkCreates } from './checks.ts';
+import { decisionDocument } from './decision.ts';
 import type { Intention, View } from './intention.ts';
-import { actionOf, costOf, isInert, type Surroundings } from './lifecycle.ts';
+import { isInert, type Surroundings } from './lifecycle.ts';
 import { OperationJournal } from './operation-journal.ts';
 import { refreshResources } from './refresh.ts';
 import { countEvents, runPlans, type RunOutcome } from './run-plans.ts';
@@ -32,6 +33,8 @@ export interface OperationRequest {
   readonly command: string;
   /** Says what is wanted. Throws where it cannot be; reads at most, and changes nothing. */
   readonly decide: (view: View, tools: OperationTools) => Promise<Intention> | Intention;
+  /** Looks at the plan before anything is marked. Throws where it is not to be carried out. */
+  readonly approve?: (plan: PlanDocument) => void;
 }
 
 /** Everything an operation works with. */
@@ -122,11 +125,13 @@ async function plan(tools: OperationTools, request: OperationRequest): Promise<P
     lostHosts,
     force,
   });
+  const planned: Planned = { view, intention, plans, around, restated, abandoned };
+  request.approve?.(decisionDocument(request, planned));
   assertReachable(plans, refreshed.unreachableHosts);
   assertPrimaries(plans, intention.desired.at(-1) ?? []);
   if (plans.length > 0) report({ kind: 'stage', name: 'check', entity: request.databaseId });
   await checkCreates(transport, around, plans);
-  return { view, intention, plans, around, restated, abandoned };
+  return planned;
 }
 
 /**
@@ -178,40 +183,9 @@ function changesAnything({ plans, intention, abandoned, view: { snapshot } }: Pl
   );
 }
 
-/** A plan as it is shown to whoever decides about it. */
-function documentOf(
-  { operation, databaseId }: OperationRequest,
-  { view, intention, plans, abandoned }: Planned,
-): PlanDocument {
-  const copies = (resources: readonly Resource[]): number =>
-    resources.filter(({ type }) => type === 'directory').length;
-  const events = plans.flat(2);
-  const deleted = events.filter(({ type }) => type === 'delete').map(({ resource }) => resource);
-  const before = view.snapshot.database?.value.spec;
-  return planDocument({
-    operation,
-    databaseId,
-    plans,
-    describe: (event) => ({ action: actionOf(event), cost: costOf(event) }),
-    context: {
-      database_changed:
-        before === undefined ||
-        intention.database.state === 'deleting' ||
-        canonicalJson(before) !== canonicalJson(intention.database.spec),
-      primaries: Object.fromEntries(
-        view.snapshot.patroni.flatMap(({ scope, leader }) => (leader === null ? [] : [[scope, leader]])),
-      ),
-      copies: {
-        removed: copies(deleted) + copies(abandoned),
-        left: copies(intention.desired.at(-1) ?? view.snapshot.resources.map(({ value }) => value)),
-      },
-    },
-  });
-}
-
 /** What an operation would do; touches nothing and takes no lock. */
 export async function rehearse(tools: OperationTools, request: OperationRequest): Promise<PlanDocument> {
-  return documentOf(request, await plan(tools, request));
+  return decisionDocument(request, await plan(tools, request));
 }
 
 /** What ended the steps is what the command ended by; how that left them is told with it. */

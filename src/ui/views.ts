@@ -4,6 +4,6 @@ export { showFindings } from './views/finding.ts';
 export { showHost, showHostList, showRemovedHost } from './views/host.ts';
 export { showInstance, showInstanceList } from './views/instance.ts';
 export { showLocal } from './views/local.ts';
-export { showPlan, showPlanList } from './views/plan.ts';
+export { showPlan, showPlanList, showSavedPlan } from './views/plan.ts';
 export { showStatus } from './views/status.ts';
 export { showTask, showTaskList, showTaskLog, showTaskResult } from './views/task.ts';

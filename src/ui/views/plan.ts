@@ -1,5 +1,5 @@
 import type { PlanDocument, PlanEventDocument } from '../../plan/summary.ts';
-import type { PlanListDocument } from '../documents.ts';
+import type { PlanListDocument, SavedPlanDocument } from '../documents.ts';
 import { count } from '../quantity.ts';
 import { wrap } from '../table.ts';
 import type { Theme } from '../theme.ts';
@@ -18,6 +18,11 @@ export function showPlan(document: PlanDocument, theme: Theme): string {
       : `${title}\n\nNo changes.`;
   }
   return [title, ...places(document, theme), order(document, theme), closing(document, theme)].join('\n\n');
+}
+
+export function showSavedPlan(document: SavedPlanDocument, theme: Theme): string {
+  const file = document.saved_to;
+  return `${showPlan(document, theme)}\n\nSaved in ${file}; \`pgctl db apply ${file}\` does this and nothing else.`;
 }
 
 export function showPlanList({ items }: PlanListDocument, theme: Theme): string {
