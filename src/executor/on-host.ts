@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { PgctlError } from '../errors.ts';
 import type { HostRecord } from '../records/types.ts';
-import { lineReader } from '../steps/lines.ts';
+import { lineReader, type Said, saidReader } from '../steps/lines.ts';
 import { readOutputs, renderSteps } from '../steps/render.ts';
 import { type HostStep, stepName, type StepOutput } from '../steps/step.ts';
 import type { JobResult, Target } from '../transport/target.ts';
@@ -39,6 +39,8 @@ export interface OnHost {
   readonly signal: AbortSignal | null;
   /** Gets every line that the steps print as it comes; the outputs are empty then. */
   readonly onLine?: (line: string) => void;
+  /** Gets what a step says it is waiting for, while it waits. */
+  readonly onSaid?: (said: Said) => void;
 }
 
 export function targetOf(host: HostRecord): Target {
@@ -77,6 +79,7 @@ export async function runOnHost(given: OnHost): Promise<StepsResult> {
     limitMs: given.limitMs,
     signal: given.signal,
     ...(reader === null ? {} : { onOutput: reader.push }),
+    ...(given.onSaid === undefined ? {} : { onGlimpse: saidReader(nonce, given.onSaid) }),
   });
   return read(result, given, (stdout) => reader?.outputs() ?? readOutputs(stdout, nonce));
 }

@@ -170,6 +170,8 @@ async function carryOut(run: PlansRun, placed: PlacedEvent): Promise<Carried> {
     fence: run.fence,
     limitMs: run.limitMs,
     signal: run.kill,
+    onSaid: ({ text, progress }) =>
+      run.report({ kind: 'event_waiting', ...identityOf(placed, hostId), waitingFor: text, progress }),
   });
   switch (result.kind) {
     case 'ok':

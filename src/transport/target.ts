@@ -26,6 +26,8 @@ export interface Job {
   readonly signal: AbortSignal | null;
   /** Gets stdout as it comes, frames and all; only the end of it is in the result then. */
   readonly onOutput?: (chunk: string) => void;
+  /** Sees stdout as it comes, frames and all; all of it is in the result as well. */
+  readonly onGlimpse?: (chunk: string) => void;
 }
 
 /** What became of a job. Failure is a value here, not an exception: every case has its own next step. */

@@ -13,6 +13,14 @@ export type ProgressEvent =
     }
   | { readonly kind: 'phase_started'; readonly number: number; readonly of: number; readonly events: number }
   | ({ readonly kind: 'event_started' } & EventIdentity)
+  /** What a step on the host waits for; comes again as that changes. */
+  | ({
+      readonly kind: 'event_waiting';
+      /** In words; sizes in it are in bytes, such as `copying the data, 1234 of 5678 bytes`. */
+      readonly waitingFor: string;
+      /** The same sizes; null where there are none. */
+      readonly progress: { readonly done?: number; readonly total?: number; readonly left?: number } | null;
+    } & EventIdentity)
   | ({
       readonly kind: 'event_finished';
       readonly outcome: 'ok' | 'failed' | 'unknown';

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks';
 import { PgctlError } from '../errors.ts';
 import { cleanDocument, cleanPainted, cleanText, indentRest } from './clean.ts';
 import { errorDocument, errorText } from './error-text.ts';
@@ -77,7 +78,8 @@ export function openUi(options: UiOptions): Ui {
     progress.pause();
     return ask(text, { stdin, input, flag, show: (shown) => err.write(`${cleanText(shown).trimEnd()} `) });
   };
-  const warn = (message: string): void => err.line(`${errTheme.busy('warning:')} ${indentRest(message)}`);
+  const warn = (message: string): void =>
+    progress.above(() => err.line(`${errTheme.busy('warning:')} ${indentRest(message)}`));
 
   return {
     report(event) {
@@ -94,7 +96,7 @@ export function openUi(options: UiOptions): Ui {
         answer(document);
       }
     },
-    line: (text) => out.line(cleanText(text)),
+    line: (text) => progress.above(() => out.line(cleanText(text))),
     error(error) {
       progress.pause();
       if (format === 'text' || answered) err.line(errorText(error, { theme: errTheme, verbosity }));
@@ -128,5 +130,6 @@ function openProgress(
   const write = (line: string): void => err.line(line);
   // A terminal that cannot move its cursor is a log.
   if (format !== 'text' || !err.terminal || env.TERM === 'dumb') return plainProgress(write, verbosity);
-  return terminalProgress({ write, theme, spinner: oraSpinner(err.stream, theme) });
+  const spinner = oraSpinner(err.stream, theme);
+  return terminalProgress({ write, theme, spinner, now: () => performance.now() });
 }

@@ -1,18 +1,52 @@
-import type { EventIdentity, ProgressEvent } from './events.ts';
 import { oneLine } from './clean.ts';
+import type { EventIdentity, ProgressEvent } from './events.ts';
+import { withSizes } from './quantity.ts';
 
 /** Shows what the core reports: one of several renderers of the same events. */
 export interface Progress {
   report(event: ProgressEvent): void;
+  /** Writes something else, above whatever moves. */
+  above(write: () => void): void;
   /** Takes away whatever moves, so that something else can be written; the next event may bring it back. */
   pause(): void;
   /** Takes it away for good. */
   close(): void;
 }
 
+/** An event that runs, and what is known of it. */
+export interface RunningEvent {
+  readonly identity: EventIdentity;
+  /** Of the monotonic clock, in milliseconds. */
+  readonly since: number;
+  /** What it waits for, in words for people; null where it did not say. */
+  readonly waitingFor: string | null;
+}
+
+/** Keeps what runs, by what is reported. */
+export function runningEvents(now: () => number): {
+  readonly note: (event: ProgressEvent) => void;
+  /** Those that run longest first. */
+  readonly list: () => readonly RunningEvent[];
+} {
+  const running = new Map<string, RunningEvent>();
+  return {
+    note(event) {
+      if (event.kind === 'event_started')
+        running.set(event.id, { identity: event, since: now(), waitingFor: null });
+      const known = event.kind === 'event_waiting' ? running.get(event.id) : undefined;
+      if (event.kind === 'event_waiting' && known !== undefined)
+        running.set(event.id, { ...known, waitingFor: withSizes(oneLine(event.waitingFor)) });
+      if (event.kind === 'event_finished') running.delete(event.id);
+      if (event.kind === 'phase_started' || event.kind === 'operation_finished') running.clear();
+    },
+    list: () => [...running.values()],
+  };
+}
+
 /** With `-q`: warnings are not progress, and come through another door. */
 export const silentProgress: Progress = {
   report: () => undefined,
+  above: (write) => write(),
   pause: () => undefined,
   close: () => undefined,
 };

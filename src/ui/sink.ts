@@ -1,7 +1,11 @@
 import type { Writable } from 'node:stream';
 
 /** A stream that people or programs read, of which a terminal knows its width. */
-export type OutputStream = Writable & { readonly isTTY?: boolean; readonly columns?: number };
+export type OutputStream = Writable & {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  readonly rows?: number;
+};
 
 /** Writes lines for as long as somebody reads them. */
 export interface Sink {
