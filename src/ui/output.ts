@@ -4,6 +4,7 @@ import { cleanDocument, cleanPainted, cleanText, indentRest } from './clean.ts';
 import { errorDocument, errorText } from './error-text.ts';
 import type { ProgressEvent } from './events.ts';
 import { type Progress, silentProgress } from './progress.ts';
+import { type LiveView, type LiveViewOptions, openLiveView } from './live-view.ts';
 import { plainProgress } from './progress-plain.ts';
 import { terminalProgress } from './progress-terminal.ts';
 import { ask, type InputStream } from './prompt.ts';
@@ -45,6 +46,10 @@ export interface Ui {
   ): void;
   /** One line of a result that comes bit by bit; for text only. */
   line(text: string): void;
+  /** Whether stdout is a terminal that can be drawn on. */
+  readonly interactive: boolean;
+  /** A screen of its own on it; see `openLiveView`. */
+  live(render: (theme: Theme) => string, onEnd: LiveViewOptions['onEnd']): LiveView;
   /** How a command failed. In JSON and YAML it is the result, unless there is one already. */
   error(error: PgctlError): void;
   /** Something to know that stops nothing. */
@@ -97,6 +102,16 @@ export function openUi(options: UiOptions): Ui {
       }
     },
     line: (text) => progress.above(() => out.line(cleanText(text))),
+    interactive: out.terminal && options.env.TERM !== 'dumb',
+    live(render, onEnd) {
+      progress.pause();
+      return openLiveView({
+        stdin,
+        stdout: out.stream,
+        render: (columns) => cleanPainted(render({ ...outTheme, width: columns })),
+        onEnd,
+      });
+    },
     error(error) {
       progress.pause();
       if (format === 'text' || answered) err.line(errorText(error, { theme: errTheme, verbosity }));

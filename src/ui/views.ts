@@ -5,5 +5,6 @@ export { showHost, showHostList, showRemovedHost } from './views/host.ts';
 export { showInstance, showInstanceList } from './views/instance.ts';
 export { showLocal } from './views/local.ts';
 export { showPlan, showPlanList, showSavedPlan } from './views/plan.ts';
-export { showStatus } from './views/status.ts';
+export { showStatus, showWatchedStatus } from './views/status.ts';
+export { statusChanges } from './views/status-changes.ts';
 export { showTask, showTaskList, showTaskLog, showTaskResult } from './views/task.ts';
