@@ -7,6 +7,7 @@ import { toPgctlError } from '../../src/errors.ts';
 import type { RunOrigin } from '../../src/records/types.ts';
 import type { Store } from '../../src/store/store.ts';
 import type { Transport } from '../../src/transport/transport.ts';
+import { openEvents } from '../../src/ui/events-file.ts';
 import { openUi, type Ui } from '../../src/ui/output.ts';
 import { type EtcdConnection, etcdConnection, type Globals, outputFormat, readGlobals } from './globals.ts';
 import type { Environment } from './paths.ts';
@@ -33,8 +34,8 @@ export class App {
     this.io = io;
     this.#options = options;
     this.globals = readGlobals(options, io.env);
-    const { output, color, quiet, verbosity, input } = this.globals;
-    this.ui = openUi({ ...io, format: output, color, quiet, verbosity, input });
+    const { output, color, quiet, verbosity, input, events } = this.globals;
+    this.ui = openUi({ ...io, format: output, color, quiet, verbosity, input, events: openEvents(events) });
   }
 
   get env(): Environment {
@@ -71,12 +72,14 @@ export class App {
 
   async #openTransport(): Promise<Transport> {
     const { openTransport } = await import('../../src/transport/transport.ts');
+    const { jobReporter } = await import('./job-events.ts');
     return openTransport({
       program: this.io.env.PGCTL_SSH ?? 'ssh',
       // Short: a socket's path holds 107 bytes, and ssh puts 17 behind it while it makes one.
       runDir: await mkdtemp(join(tmpdir(), 'pgctl-')),
       connectTimeoutMs: this.globals.connectTimeoutMs,
       parallel: this.globals.parallel,
+      onJob: jobReporter((event) => this.ui.report(event), { everything: this.globals.verbosity >= 2 }),
     });
   }
 
@@ -97,7 +100,7 @@ export class App {
     const [store, transport] = await Promise.allSettled([this.#store, this.#transport]);
     if (transport.status === 'fulfilled') await transport.value?.close().catch(() => undefined);
     if (store.status === 'fulfilled') store.value?.close();
-    this.ui.close();
+    await this.ui.close();
   }
 }
 

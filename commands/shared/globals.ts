@@ -40,6 +40,11 @@ export const GLOBAL_OPTIONS: readonly GlobalOption[] = [
   { flags: '--no-input', summary: 'never ask' },
   { flags: '-q, --quiet', summary: 'no progress' },
   { flags: '-v, --verbose', summary: 'say more; twice for everything' },
+  {
+    flags: '--events <target>',
+    env: 'PGCTL_EVENTS',
+    summary: 'also write what happens as JSON lines, to a file or, as a number, an open descriptor',
+  },
   { flags: '--color <when>', summary: 'auto, always or never (default: auto)' },
   {
     flags: '--parallel <n>',
@@ -68,6 +73,8 @@ export interface Globals {
   readonly connectTimeoutMs: number;
   readonly lockTimeoutMs: number;
   readonly prefix: string;
+  /** Where events go: a file's name or the number of an open descriptor; null for nowhere. */
+  readonly events: string | null;
 }
 
 export function addGlobalOptions(program: Command): void {
@@ -122,6 +129,7 @@ export function readGlobals(options: OptionValues, env: Environment): Globals {
     connectTimeoutMs: duration('connectTimeout', '--connect-timeout', 10_000),
     lockTimeoutMs: duration('lockTimeout', '--lock-timeout', 0),
     prefix: given(options, env, 'prefix', 'PGCTL_PREFIX') ?? '/pgctl',
+    events: given(options, env, 'events', 'PGCTL_EVENTS') ?? null,
   };
 }
 

@@ -3,6 +3,7 @@ import { PgctlError } from '../errors.ts';
 import type { HostRecord } from '../records/types.ts';
 import { lineReader, type Said, saidReader } from '../steps/lines.ts';
 import { readOutputs, renderSteps } from '../steps/render.ts';
+import { showStep } from '../steps/show.ts';
 import { type HostStep, stepName, type StepOutput } from '../steps/step.ts';
 import type { JobResult, Target } from '../transport/target.ts';
 import type { Transport } from '../transport/transport.ts';
@@ -72,6 +73,7 @@ export async function runOnHost(given: OnHost): Promise<StepsResult> {
   const result = await given.transport.run(targetOf(host), {
     nonce,
     script,
+    about: { steps: steps.map(stepName), show: () => steps.map(showStep) },
     fence:
       fence === null
         ? null

@@ -262,10 +262,10 @@ export async function operate(tools: OperationTools, request: OperationRequest):
       now: tools.now,
     });
     const since = performance.now();
-    const named = { operation: request.operation, entity: request.databaseId, taskId };
+    const identity = { operation: request.operation, entity: request.databaseId, taskId };
     report({
       kind: 'operation_started',
-      ...named,
+      ...identity,
       phases: plans.reduce((sum, { length }) => sum + length, 0),
       events: countEvents(plans),
     });
@@ -304,16 +304,24 @@ export async function operate(tools: OperationTools, request: OperationRequest):
     }
     await said;
     const kind = outcome.kind;
+    const named = (thrown: unknown): never => {
+      throw toPgctlError(thrown).withTask(taskId);
+    };
     if (outcome.kind === 'completed') {
       report({ kind: 'stage', name: 'finalize', entity: request.databaseId });
-      const task = await journal.finalize({ restated: planned.restated });
+      const task = await journal.finalize({ restated: planned.restated }).catch(named);
       // Best effort: what is kept too long harms nobody, and the next operation tries again.
       await store.tasks.trim(TASKS_KEPT).catch(() => undefined);
-      report({ kind: 'operation_finished', ...named, outcome: kind, durationMs: performance.now() - since });
+      report({
+        kind: 'operation_finished',
+        ...identity,
+        outcome: kind,
+        durationMs: performance.now() - since,
+      });
       return { kind: 'completed', task };
     }
-    const error = await journal.fail(outcome);
-    report({ kind: 'operation_finished', ...named, outcome: kind, durationMs: performance.now() - since });
+    const error = await journal.fail(outcome).catch(named);
+    report({ kind: 'operation_finished', ...identity, outcome: kind, durationMs: performance.now() - since });
     throw interruption.kill.aborted ? endedBy(toPgctlError(interruption.kill.reason), error) : error;
   } finally {
     undoDeadline();

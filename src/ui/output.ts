@@ -3,8 +3,11 @@ import { PgctlError } from '../errors.ts';
 import { cleanDocument, cleanPainted, cleanText, indentRest } from './clean.ts';
 import { errorDocument, errorText } from './error-text.ts';
 import type { ProgressEvent } from './events.ts';
+import type { EventsFile } from './events-file.ts';
+import { github, withoutCommands } from './github.ts';
 import { type Progress, silentProgress } from './progress.ts';
 import { type LiveView, type LiveViewOptions, openLiveView } from './live-view.ts';
+import { githubProgress } from './progress-github.ts';
 import { plainProgress } from './progress-plain.ts';
 import { terminalProgress } from './progress-terminal.ts';
 import { ask, type InputStream } from './prompt.ts';
@@ -22,7 +25,9 @@ export interface UiOptions {
   readonly verbosity: number;
   /** False: never ask. */
   readonly input: boolean;
-  /** NO_COLOR, FORCE_COLOR and TERM are read from it. */
+  /** Where events go besides. */
+  readonly events?: EventsFile;
+  /** NO_COLOR, FORCE_COLOR, TERM and GITHUB_ACTIONS are read from it. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly stdin: InputStream;
   readonly stdout: OutputStream;
@@ -63,16 +68,20 @@ export interface Ui {
   /** Has a word typed; throws where another one is. `--yes` is for the caller to look at. */
   confirm(confirmation: Confirmation): Promise<void>;
   /** Takes away what moves. Nothing is shown after it. */
-  close(): void;
+  close(): Promise<void>;
 }
 
 export function openUi(options: UiOptions): Ui {
   const { format, verbosity, stdin, input } = options;
-  const out = openSink(options.stdout);
-  const err = openSink(options.stderr);
+  // A document is the runner's to keep, not to read.
+  const onGithub = options.env.GITHUB_ACTIONS === 'true';
+  const out = openSink(options.stdout, onGithub && format === 'text' ? withoutCommands : undefined);
+  const err = openSink(options.stderr, onGithub ? withoutCommands : undefined);
+  const runner = openSink(options.stderr);
+  const command = onGithub ? (line: string): void => runner.line(line) : null;
   const outTheme = themeOf(out, options);
   const errTheme = themeOf(err, options);
-  const progress = openProgress(options, { err, theme: errTheme });
+  const progress = openProgress(options, { err, theme: errTheme, command });
   let answered = false;
 
   const answer = (document: { readonly kind: string }): void => {
@@ -83,11 +92,14 @@ export function openUi(options: UiOptions): Ui {
     progress.pause();
     return ask(text, { stdin, input, flag, show: (shown) => err.write(`${cleanText(shown).trimEnd()} `) });
   };
-  const warn = (message: string): void =>
-    progress.above(() => err.line(`${errTheme.busy('warning:')} ${indentRest(message)}`));
+  const warn = (message: string): void => {
+    if (command !== null) command(github.warning(message));
+    else progress.above(() => err.line(`${errTheme.busy('warning:')} ${indentRest(message)}`));
+  };
 
   return {
     report(event) {
+      options.events?.report(event);
       // A warning is no progress: it is shown with -q as well.
       if (event.kind === 'warning' && options.quiet) warn(event.message);
       else progress.report(event);
@@ -114,10 +126,17 @@ export function openUi(options: UiOptions): Ui {
     },
     error(error) {
       progress.pause();
+      options.events?.error(error);
+      const { code, message, hint } = error;
+      if (command !== null)
+        command(github.error(`pgctl: ${code}`, [message, hint ?? ''].join('\n').trimEnd()));
       if (format === 'text' || answered) err.line(errorText(error, { theme: errTheme, verbosity }));
       else answer(errorDocument(error));
     },
-    warn,
+    warn(message) {
+      options.events?.report({ kind: 'warning', message });
+      warn(message);
+    },
     ask: question,
     async confirm({ question: text, expected }) {
       const typed = (await question(`${text}\nType ${expected} to go on:`, '--yes')).trim();
@@ -126,7 +145,10 @@ export function openUi(options: UiOptions): Ui {
         hint: 'Nothing was changed.',
       });
     },
-    close: () => progress.close(),
+    async close() {
+      progress.close();
+      await options.events?.close();
+    },
   };
 }
 
@@ -139,12 +161,14 @@ function themeOf({ terminal, width }: Sink, { color, env }: UiOptions): Theme {
 
 function openProgress(
   { format, quiet, verbosity, env }: UiOptions,
-  { err, theme }: { readonly err: Sink; readonly theme: Theme },
+  given: { readonly err: Sink; readonly theme: Theme; readonly command: ((line: string) => void) | null },
 ): Progress {
+  const { err, theme, command } = given;
   if (quiet) return silentProgress;
   const write = (line: string): void => err.line(line);
   // A terminal that cannot move its cursor is a log.
+  if (command !== null) return githubProgress(plainProgress(write, verbosity), command);
   if (format !== 'text' || !err.terminal || env.TERM === 'dumb') return plainProgress(write, verbosity);
   const spinner = oraSpinner(err.stream, theme);
-  return terminalProgress({ write, theme, spinner, now: () => performance.now() });
+  return terminalProgress({ write, theme, spinner, verbosity, now: () => performance.now() });
 }

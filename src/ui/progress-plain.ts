@@ -1,7 +1,14 @@
 import { assertNever } from '../errors.ts';
 import { oneLine } from './clean.ts';
 import { type ProgressEvent, STAGES } from './events.ts';
-import { eventText, OPERATION_WORDS, OUTCOME_WORDS, type Progress, runningEvents } from './progress.ts';
+import {
+  eventText,
+  jobText,
+  OPERATION_WORDS,
+  OUTCOME_WORDS,
+  type Progress,
+  runningEvents,
+} from './progress.ts';
 import { count, formatDuration, withSizes } from './quantity.ts';
 
 /** How long nothing is said before it is said what is being waited for, in milliseconds. */
@@ -35,7 +42,7 @@ export function plainProgress(write: (line: string) => void, verbosity: number):
       running.note(event);
       if (event.kind === 'stage') {
         stage = { text: plainLine(event, verbosity) ?? '', since: performance.now() };
-      } else if (event.kind !== 'warning') {
+      } else if (event.kind !== 'warning' && event.kind !== 'job_started' && event.kind !== 'job_finished') {
         stage = null;
       }
       const line = plainLine(event, verbosity);
@@ -66,6 +73,9 @@ export function plainLine(event: ProgressEvent, verbosity: number): string | nul
     case 'event_started':
       // Its end tells the same and more; who waits for a slow one asks with -v.
       return verbosity >= 1 ? `${eventText(event)} …` : null;
+    case 'job_started':
+    case 'job_finished':
+      return jobText(event, verbosity);
     case 'event_waiting':
       // A heartbeat tells it, where it takes long enough to matter.
       return verbosity >= 2 ? `${eventText(event)} … ${withSizes(oneLine(event.waitingFor))}` : null;

@@ -1,7 +1,14 @@
 import { assertNever } from '../errors.ts';
 import { indentRest, oneLine } from './clean.ts';
 import { type ProgressEvent, STAGES } from './events.ts';
-import { eventText, OPERATION_WORDS, OUTCOME_WORDS, type Progress, runningEvents } from './progress.ts';
+import {
+  eventText,
+  jobText,
+  OPERATION_WORDS,
+  OUTCOME_WORDS,
+  type Progress,
+  runningEvents,
+} from './progress.ts';
 import { count, formatDuration } from './quantity.ts';
 import type { Spinner, SpinnerLines } from './spinner.ts';
 import type { Theme } from './theme.ts';
@@ -10,6 +17,7 @@ export interface TerminalProgressOptions {
   readonly write: (line: string) => void;
   readonly spinner: Spinner;
   readonly theme: Theme;
+  readonly verbosity: number;
   /** A clock that only goes forward, in milliseconds. */
   readonly now: () => number;
 }
@@ -20,7 +28,13 @@ const SIGNS = { ok: '✓', completed: '✓', failed: '✗', unknown: '?' } as co
 const PATIENCE_MS = 3_000;
 
 /** A line per phase and per event that ended, and below them a spinner with a line for everything that runs. */
-export function terminalProgress({ write, spinner, theme, now }: TerminalProgressOptions): Progress {
+export function terminalProgress({
+  write,
+  spinner,
+  theme,
+  verbosity,
+  now,
+}: TerminalProgressOptions): Progress {
   const running = runningEvents(now);
   let title: { readonly text: string; readonly since: number } | null = null;
 
@@ -37,7 +51,10 @@ export function terminalProgress({ write, spinner, theme, now }: TerminalProgres
       if (event.kind === 'stage')
         title = { text: `${oneLine(event.entity)}: ${STAGES[event.name]}`, since: now() };
       if (event.kind === 'phase_started') title = { text: `phase ${event.number}/${event.of}`, since: now() };
-      const text = terminalText(event, theme);
+      const text =
+        event.kind === 'job_started' || event.kind === 'job_finished'
+          ? faintly(jobText(event, verbosity), theme)
+          : terminalText(event, theme);
       if (text !== null) spinner.above(() => write(text));
       if (event.kind === 'operation_finished') spinner.hide();
       else if (title !== null) spinner.show(lines);
@@ -48,13 +65,19 @@ export function terminalProgress({ write, spinner, theme, now }: TerminalProgres
   };
 }
 
+const faintly = (text: string | null, theme: Theme): string | null =>
+  text === null ? null : theme.faint(text);
+
 /** Whole seconds; nothing for the first. */
 function elapsed(ms: number): string {
   return ms < 1000 ? '' : ` (${formatDuration(Math.floor(ms / 1000) * 1000).replace('.0 s', ' s')})`;
 }
 
 /** What stays on the screen of an event; null for nothing. */
-function terminalText(event: ProgressEvent, theme: Theme): string | null {
+function terminalText(
+  event: Exclude<ProgressEvent, { readonly kind: 'job_started' | 'job_finished' }>,
+  theme: Theme,
+): string | null {
   switch (event.kind) {
     case 'stage':
     case 'event_started':

@@ -1,6 +1,6 @@
-import { oneLine } from './clean.ts';
+import { indentRest, oneLine } from './clean.ts';
 import type { EventIdentity, ProgressEvent } from './events.ts';
-import { withSizes } from './quantity.ts';
+import { formatDuration, withSizes } from './quantity.ts';
 
 /** Shows what the core reports: one of several renderers of the same events. */
 export interface Progress {
@@ -37,7 +37,6 @@ export function runningEvents(now: () => number): {
       if (event.kind === 'event_waiting' && known !== undefined)
         running.set(event.id, { ...known, waitingFor: withSizes(oneLine(event.waitingFor)) });
       if (event.kind === 'event_finished') running.delete(event.id);
-      if (event.kind === 'phase_started' || event.kind === 'operation_finished') running.clear();
     },
     list: () => [...running.values()],
   };
@@ -54,6 +53,20 @@ export const silentProgress: Progress = {
 /** `host-1: start shop.n1.host-1`. */
 export function eventText({ action, resource, hostId }: EventIdentity): string {
   return oneLine(`${hostId ?? 'pgctl'}: ${action} ${resource.id}`);
+}
+
+/** With `-v` what is run on a host, with `-vv` also its text and what it said; null for nothing. */
+export function jobText(
+  event: ProgressEvent & { readonly kind: 'job_started' | 'job_finished' },
+  verbosity: number,
+): string | null {
+  if (verbosity === 0) return null;
+  const head = `${oneLine(event.hostId)}$ ${oneLine(event.steps.join('; '))}`;
+  const block = (text: string): string => `\n    ${indentRest(text, '    ')}`;
+  if (event.kind === 'job_started') return `${head}${(event.scripts ?? []).map(block).join('')}`;
+  if (verbosity === 1) return null;
+  const said = event.output === null || event.output === '' ? '' : block(event.output);
+  return `${head} … ${oneLine(event.outcome)} (${formatDuration(event.durationMs)})${said}`;
 }
 
 export const OUTCOME_WORDS = {

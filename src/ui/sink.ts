@@ -22,7 +22,8 @@ export interface Sink {
 /** What the reader of a pipe leaves behind when it goes first, as `| head` does. */
 const GONE: ReadonlySet<string> = new Set(['EPIPE', 'ERR_STREAM_DESTROYED', 'ERR_STREAM_WRITE_AFTER_END']);
 
-export function openSink(stream: OutputStream): Sink {
+/** @param transform what is done to every text before it is written */
+export function openSink(stream: OutputStream, transform = (text: string): string => text): Sink {
   let gone = false;
   stream.on('error', (error: NodeJS.ErrnoException) => {
     if (!GONE.has(error.code ?? '')) throw error;
@@ -30,7 +31,7 @@ export function openSink(stream: OutputStream): Sink {
   });
   const terminal = stream.isTTY === true;
   const write = (text: string): void => {
-    if (!gone && !stream.destroyed && !stream.writableEnded) stream.write(text);
+    if (!gone && !stream.destroyed && !stream.writableEnded) stream.write(transform(text));
   };
   return {
     stream,

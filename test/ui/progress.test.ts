@@ -29,7 +29,7 @@ describe('in a log', () => {
       const identity = start[0] as EventIdentity;
       progress.report({ kind: 'stage', name: 'refresh', entity: 'shop' });
       vi.advanceTimersByTime(31_000);
-      progress.report({ kind: 'phase_started', number: 1, of: 2, events: 3 });
+      progress.report({ kind: 'phase_started', entity: 'shop', number: 1, of: 2, events: 3 });
       for (const event of start) progress.report(event);
       progress.report({
         ...identity,
@@ -101,11 +101,16 @@ describe('in a log', () => {
 });
 
 /** What is written, and in between what the spinner says, on a clock that stands still unless it is moved. */
-function terminal(theme: Theme, events: readonly (ProgressEvent | number)[] = FAILING): string {
+function terminal(
+  theme: Theme,
+  events: readonly (ProgressEvent | number)[] = FAILING,
+  verbosity = 0,
+): string {
   const lines: string[] = [];
   let now = 0;
   const progress = terminalProgress({
     theme,
+    verbosity,
     now: () => now,
     write: (line) => lines.push(line),
     spinner: {
@@ -196,7 +201,7 @@ describe('on a terminal', () => {
       progress: null,
     });
     const shown = terminal(PLAIN, [
-      { kind: 'phase_started', number: 1, of: 2, events: 3 },
+      { kind: 'phase_started', entity: 'shop', number: 1, of: 2, events: 3 },
       start as ProgressEvent,
       2000,
       waiting('waiting for Postgres to start, 2048 bytes of data'),
@@ -297,11 +302,62 @@ describe('on a terminal', () => {
   });
 });
 
+describe('what is run on hosts', () => {
+  const JOB: readonly ProgressEvent[] = [
+    {
+      kind: 'job_started',
+      hostId: 'host-1',
+      steps: ['start unit', 'wait for it'],
+      scripts: ['# start unit\nsystemctl start "$1"', `echo ${ESC}[2J`],
+    },
+    {
+      kind: 'job_finished',
+      hostId: 'host-1',
+      steps: ['start unit', 'wait for it'],
+      outcome: 'exit status 1',
+      durationMs: 2300,
+      output: 'no such\n  unit',
+    },
+  ];
+  const bare = JOB.map((event) => ({
+    ...event,
+    ...('scripts' in event ? { scripts: null } : { output: null }),
+  }));
+
+  test.each([
+    [0, JOB],
+    [1, bare as ProgressEvent[]],
+    [2, JOB],
+  ])('is shown with -v by its steps, with -vv in full: %s', (verbosity, events) => {
+    const lines: string[] = [];
+    const progress = plainProgress((line) => lines.push(line), verbosity);
+    for (const event of events) progress.report(event);
+    progress.close();
+    const shown = lines.join('\n');
+    expect(terminal(PLAIN, events, verbosity)).toBe(shown);
+    if (verbosity === 0) expect(shown).toBe('');
+    if (verbosity === 1) expect(shown).toBe('host-1$ start unit; wait for it');
+    if (verbosity === 2) {
+      expect(shown).toBe(
+        [
+          'host-1$ start unit; wait for it',
+          '    # start unit',
+          '    systemctl start "$1"',
+          '    echo',
+          'host-1$ start unit; wait for it … exit status 1 (2.3 s)',
+          '    no such',
+          '      unit',
+        ].join('\n'),
+      );
+    }
+  });
+});
+
 describe('which of them', () => {
   const run = (options: Parameters<typeof screen>[0]): string => {
     const { ui, stdout, stderr } = screen(options);
     for (const event of FAILING) ui.report(event);
-    ui.close();
+    void ui.close();
     expect(stdout.text).toBe('');
     return stderr.text;
   };
