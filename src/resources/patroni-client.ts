@@ -131,11 +131,16 @@ def lines_of(name):
         return [line.strip() for line in f if line.strip() and not line.startswith("#")]
 
 
+def plain(value):
+    """Patroni leaves a boolean as it wrote it first, and Postgres takes it either way."""
+    return {"True": "on", "False": "off"}.get(value, value)
+
+
 def unwritten():
     """What the files of Postgres do not say yet."""
     said = dict(when_up("select name, setting from pg_file_settings order by seqno;"))
     left = ["%s is not %s yet; Patroni leaves out what it takes for invalid" % (name, value)
-            for name, value in INPUT["parameters"].items() if said.get(name) != value]
+            for name, value in INPUT["parameters"].items() if plain(said.get(name)) != value]
     left += ["%s is still set" % name for name in INPUT["dropped"] if name in said]
     for name, key in (("pg_hba.conf", "pg_hba"), ("pg_ident.conf", "pg_ident")):
         if lines_of(name) != [line.strip() for line in INPUT[key] if line.strip() and not line.startswith("#")]:
