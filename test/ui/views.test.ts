@@ -18,6 +18,7 @@ import {
   showTaskResult,
 } from '../../src/ui/views.ts';
 import { database, host, instance, INTERRUPTED, PLAN, task } from './documents.ts';
+import type { Theme } from '../../src/ui/theme.ts';
 import { COLOR, PLAIN, visible } from './screen.ts';
 
 describe('a plan', () => {
@@ -269,11 +270,55 @@ describe('an instance', () => {
     `);
     const narrow = showInstanceList(list, { ...PLAIN, width: 75 });
     expect(narrow).toMatchInlineSnapshot(`
-      "INSTANCE   HOST    STATE      ROLE     ADDRESS    POSTGRES  LAG  NOTE
-      shop.n1.…  host-1  available  primary  10.0.0.1…  17.6      0 B  restart p…"
+      "INSTANCE        STATE      ROLE     ADDRESS         LAG  NOTE
+      shop.n1.host-1  available  primary  10.0.0.11:5432  0 B  restart pending; …"
     `);
     expect(narrow.split('\n').every((line) => line.length <= 75)).toBe(true);
     expect(showInstanceList({ ...list, items: [] }, PLAIN)).toBe('No instances.');
+  });
+});
+
+describe('lists fit the terminal', () => {
+  const failed = instance(2, {
+    state: 'failed',
+    role: null,
+    lag_bytes: null,
+    error: 'no space left on device',
+  });
+  const databases = [
+    database(),
+    database({ id: 'warehouse-of-records', state: 'degraded', error: 'it broke' }),
+  ];
+  const lists: readonly (readonly [string, (theme: Theme) => string])[] = [
+    ['instances', (theme) => showInstanceList({ kind: 'InstanceList', items: [instance(1), failed] }, theme)],
+    ['databases', (theme) => showDatabaseList({ kind: 'DatabaseList', items: databases }, theme)],
+    ['hosts', (theme) => showHostList({ kind: 'HostList', items: [host(), host({ id: 'host-2' })] }, theme)],
+    [
+      'tasks',
+      (theme) =>
+        showTaskList({ kind: 'TaskList', items: [task(), task({ state: 'failed', error: 'no' })] }, theme),
+    ],
+    [
+      'the status',
+      (theme) =>
+        showStatus(
+          { kind: 'Status', databases: [database({ instances: [instance(1), failed] })], findings: [] },
+          theme,
+        ),
+    ],
+  ];
+
+  test.each(lists)('%s at 60, 80 and 120 columns, with what people look for first', (_, show) => {
+    const at = (width: number): string => show({ ...PLAIN, width });
+    for (const width of [60, 80, 120])
+      expect(
+        Math.max(
+          ...at(width)
+            .split('\n')
+            .map((line) => line.length),
+        ),
+      ).toBeLessThanOrEqual(width);
+    expect([60, 80, 120].map(at).join('\n\n')).toMatchSnapshot();
   });
 });
 
