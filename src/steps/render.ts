@@ -60,7 +60,7 @@ done
 const SQL = `
 export PGOPTIONS='-c log_statement=none -c log_min_error_statement=panic -c log_min_duration_statement=-1'
 export PGAPPNAME=pgctl PGCONNECT_TIMEOUT=10
-unset PGHOST PGPORT PGUSER PGDATABASE PGSERVICE PGPASSWORD PGPASSFILE
+unset PGHOST PGPORT PGUSER PGDATABASE PGSERVICE PGPASSWORD PGPASSFILE PGCTL_SAYS
 exec "$1/psql" --no-psqlrc --quiet --no-align --tuples-only --set=ON_ERROR_STOP=1 --username=postgres \\
   --host="$2" --port="$3" --dbname="$4" --file=-
 `;

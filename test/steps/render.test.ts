@@ -262,7 +262,6 @@ describe('SQL steps', () => {
       <--file=->
       PGAPPNAME=pgctl
       PGCONNECT_TIMEOUT=10
-      PGCTL_SAYS=e0a9092c1460c738 says
       PGOPTIONS=-c log_statement=none -c log_min_error_statement=panic -c log_min_duration_statement=-1
       --
       alter role app password 'canary-5c1d';
