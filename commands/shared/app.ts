@@ -6,6 +6,7 @@ import type { OptionValues } from 'commander';
 import type { RunOrigin } from '../../src/records/types.ts';
 import type { Store } from '../../src/store/store.ts';
 import type { Transport } from '../../src/transport/transport.ts';
+import { openEvents } from '../../src/ui/events-file.ts';
 import { openUi, type Ui } from '../../src/ui/output.ts';
 import { type EtcdConnection, etcdConnection } from './connection.ts';
 import { errorFormat, type Globals, readGlobals } from './globals.ts';
@@ -38,8 +39,8 @@ export class App {
     this.#options = options;
     this.settings = settings;
     this.globals = readGlobals(options, settings);
-    const { output, color, quiet, verbosity, input } = this.globals;
-    this.ui = openUi({ ...io, format: output, color, quiet, verbosity, input });
+    const { output, color, quiet, verbosity, input, events } = this.globals;
+    this.ui = openUi({ ...io, format: output, color, quiet, verbosity, input, events: openEvents(events) });
   }
 
   /** @throws PgctlError `usage` */
@@ -86,12 +87,14 @@ export class App {
 
   async #openTransport(): Promise<Transport> {
     const { openTransport } = await import('../../src/transport/transport.ts');
+    const { jobReporter } = await import('./job-events.ts');
     return openTransport({
       program: this.io.env.PGCTL_SSH ?? 'ssh',
       // Short: a socket's path holds 107 bytes, and ssh puts 17 behind it while it makes one.
       runDir: await mkdtemp(join(tmpdir(), 'pgctl-')),
       connectTimeoutMs: this.globals.connectTimeoutMs,
       parallel: this.globals.parallel,
+      onJob: jobReporter((event) => this.ui.report(event), { everything: this.globals.verbosity >= 2 }),
     });
   }
 
@@ -109,10 +112,11 @@ export class App {
 
   /** Closes what was opened. Whatever goes wrong here does not matter any more. */
   async close(): Promise<void> {
-    this.ui.close();
+    const closing = this.ui.close();
     const [store, transport] = await Promise.allSettled([this.#store, this.#transport]);
     if (transport.status === 'fulfilled') await transport.value?.close().catch(() => undefined);
     if (store.status === 'fulfilled') store.value?.close();
+    await closing;
   }
 }
 

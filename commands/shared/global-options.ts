@@ -47,6 +47,11 @@ export const GLOBAL_OPTIONS: readonly GlobalOption[] = [
   { flags: '--no-input', summary: 'never ask' },
   { flags: '-q, --quiet', summary: 'no progress' },
   { flags: '-v, --verbose', summary: 'say more; twice for everything' },
+  {
+    flags: '--events <target>',
+    env: 'PGCTL_EVENTS',
+    summary: 'also write what happens as JSON lines, to a file or, as a number, an open descriptor',
+  },
   { flags: '--color <when>', summary: 'auto, always or never', fallback: 'auto' },
   {
     flags: '--parallel <n>',
@@ -65,6 +70,7 @@ export const OTHER_VARIABLES = {
   PGCTL_SECRET_KEY_FILE: 'the key that seals secrets (default: secret.key beside config.yaml)',
   NO_COLOR: 'anything but empty: no colour, where --color is auto',
   FORCE_COLOR: 'colour also where the output is no terminal, where --color is auto; 0 for none',
+  GITHUB_ACTIONS: "true: phases are groups and failures annotations on GitHub's runner, on stderr",
   TERM: 'dumb: a terminal on which nothing moves',
   XDG_CONFIG_HOME: 'contexts and the sealing key are in pgctl under it (default: ~/.config)',
   XDG_STATE_HOME: "`local up`'s etcd and hosts are in pgctl under it (default: ~/.local/state)",

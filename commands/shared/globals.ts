@@ -21,6 +21,8 @@ export interface Globals {
   readonly connectTimeoutMs: number;
   readonly lockTimeoutMs: number;
   readonly prefix: string;
+  /** Where events go: a file's name or the number of an open descriptor; null for nowhere. */
+  readonly events: string | null;
 }
 
 /** A word that an option takes. @throws PgctlError `usage`, with the nearest that it does take */
@@ -70,5 +72,6 @@ export function readGlobals(options: OptionValues, settings: Settings): Globals 
     connectTimeoutMs: duration('connect-timeout', 10_000),
     lockTimeoutMs: duration('lock-timeout', 0),
     prefix: value('prefix') ?? '/pgctl',
+    events: value('events') ?? null,
   };
 }

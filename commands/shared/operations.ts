@@ -7,7 +7,8 @@ import {
 } from '../../src/executor/operation.ts';
 import { openSpool } from '../../src/executor/spool.ts';
 import type { TaskRecord } from '../../src/records/types.ts';
-import { showPlan, showTaskResult } from '../../src/ui/views.ts';
+import { showPlan, showSavedPlan, showTaskResult } from '../../src/ui/views.ts';
+import type { PlanDocument } from '../../src/plan/summary.ts';
 import type { App } from './app.ts';
 import { readDatabases } from './fleet.ts';
 import { spoolDir } from './paths.ts';
@@ -35,14 +36,16 @@ export async function toolsOf(app: App): Promise<OperationTools> {
   };
 }
 
-/** Shows what an operation would do. */
+/** Shows what an operation would do. @param save keeps the plan, and returns the name of the file it is in */
 export async function showRehearsal(
   app: App,
   request: OperationRequest,
+  save?: (plan: PlanDocument) => Promise<string>,
 ): Promise<{ readonly changes: boolean }> {
   const document = await rehearse(await toolsOf(app), request);
-  app.ui.result(document, showPlan);
-  return { changes: document.plans.length > 0 };
+  if (save === undefined) app.ui.result(document, showPlan);
+  else app.ui.result({ ...document, saved_to: await save(document) }, showSavedPlan);
+  return { changes: document.plans.length > 0 || document.database_changed === true };
 }
 
 /**

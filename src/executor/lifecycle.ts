@@ -1,5 +1,5 @@
 import { PgctlError } from '../errors.ts';
-import type { PlanEvent } from '../plan/plan.ts';
+import type { Cost, PlanEvent } from '../plan/plan.ts';
 import { type Resource, resourceKey, type ResourceKey, type StoredResource } from '../plan/resource.ts';
 import type { HostRecord } from '../records/types.ts';
 import { serverOf } from '../resources/instance.ts';
@@ -81,6 +81,11 @@ export function contextAt(place: Place, resource: Resource, around: Surroundings
 export function actionOf(event: PlanEvent): string {
   const type = typeOf(event.resource);
   return type.action?.(event) ?? type.verbs[event.type];
+}
+
+/** What an event costs beyond being done; null for nothing. */
+export function costOf(event: PlanEvent): Cost | null {
+  return typeOf(event.resource).cost?.(event) ?? null;
 }
 
 /** Whether an event does nothing anywhere, so that it needs no place. */

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { PgctlError } from '../errors.ts';
 import type { HostRecord } from '../records/types.ts';
-import { lineReader } from '../steps/lines.ts';
+import { lineReader, type Said, saidReader } from '../steps/lines.ts';
 import { readOutputs, renderSteps } from '../steps/render.ts';
+import { showStep } from '../steps/show.ts';
 import { type HostStep, stepName, type StepOutput } from '../steps/step.ts';
 import type { JobResult, Target } from '../transport/target.ts';
 import type { Transport } from '../transport/transport.ts';
@@ -46,6 +47,8 @@ export interface OnHost {
   readonly signal: AbortSignal | null;
   /** Gets every line that the steps print as it comes; the outputs are empty then. */
   readonly onLine?: (line: string) => void;
+  /** Gets what a step says it is waiting for, while it waits. */
+  readonly onSaid?: (said: Said) => void;
 }
 
 export function targetOf(host: HostRecord): Target {
@@ -77,6 +80,7 @@ export async function runOnHost(given: OnHost): Promise<StepsResult> {
   const result = await given.transport.run(targetOf(host), {
     nonce,
     script,
+    about: { steps: steps.map(stepName), show: () => steps.map(showStep) },
     fence:
       fence === null
         ? null
@@ -84,6 +88,7 @@ export async function runOnHost(given: OnHost): Promise<StepsResult> {
     limitMs: given.limitMs,
     signal: given.signal,
     ...(reader === null ? {} : { onOutput: reader.push }),
+    ...(given.onSaid === undefined ? {} : { onGlimpse: saidReader(nonce, given.onSaid) }),
   });
   return read(result, given, (stdout) => reader?.outputs() ?? readOutputs(stdout, nonce));
 }

@@ -8,7 +8,7 @@ import type { Plan } from '../plan/plan.ts';
 import { planOperation } from '../plan/plan-operation.ts';
 import { applyRefresh, assertReachable } from '../plan/refresh.ts';
 import { type Resource, resourceKey, type ResourceKey, type StoredResource } from '../plan/resource.ts';
-import { planDocument, type PlanDocument } from '../plan/summary.ts';
+import type { PlanDocument } from '../plan/summary.ts';
 import type { RunOrigin, TaskRecord } from '../records/types.ts';
 import { MIGRATIONS } from '../resources/registry.ts';
 import type { DatabaseLock } from '../store/lock.ts';
@@ -17,6 +17,7 @@ import type { Store } from '../store/store.ts';
 import type { Transport } from '../transport/transport.ts';
 import type { Reporter } from '../ui/events.ts';
 import { checkPlans } from './checks.ts';
+import { decisionDocument } from './decision.ts';
 import type { Intention, View } from './intention.ts';
 import { isInert, type Surroundings } from './lifecycle.ts';
 import { OperationJournal } from './operation-journal.ts';
@@ -35,6 +36,8 @@ export interface OperationRequest {
   readonly command: string;
   /** Says what is wanted. Throws where it cannot be; reads at most, and changes nothing. */
   readonly decide: (view: View, tools: OperationTools) => Promise<Intention> | Intention;
+  /** Looks at the plan before anything is marked. Throws where it is not to be carried out. */
+  readonly approve?: (plan: PlanDocument) => void;
 }
 
 /** Everything an operation works with. */
@@ -138,11 +141,13 @@ async function plan(tools: OperationTools, request: OperationRequest): Promise<P
     lostHosts,
     force,
   });
+  const planned: Planned = { view, intention, plans, around, restated, abandoned };
+  request.approve?.(decisionDocument(request, planned));
   assertReachable(plans, refreshed.unreachableHosts);
   assertPrimaries(plans, intention.desired.at(-1) ?? []);
   if (plans.length > 0) report({ kind: 'stage', name: 'check', entity: request.databaseId });
   await checkPlans({ transport, around, bounds: tools }, plans, view.snapshot.patroni);
-  return { view, intention, plans, around, restated, abandoned };
+  return planned;
 }
 
 /**
@@ -196,8 +201,7 @@ function changesAnything({ plans, intention, abandoned, view: { snapshot } }: Pl
 
 /** What an operation would do; touches nothing and takes no lock. */
 export async function rehearse(tools: OperationTools, request: OperationRequest): Promise<PlanDocument> {
-  const { plans } = await plan(tools, request);
-  return planDocument({ operation: request.operation, databaseId: request.databaseId, plans });
+  return decisionDocument(request, await plan(tools, request));
 }
 
 /** What an operation takes its time from, and what stops it. */

@@ -99,14 +99,15 @@ async function runPhase(
   if (run.stop.aborted) throw run.stop.reason;
   await run.journal.intend(events);
   const since = performance.now();
-  run.report({ kind: 'phase_started', number, of, events: events.length });
+  const entity = run.fence.databaseId;
+  run.report({ kind: 'phase_started', entity, number, of, events: events.length });
   // A journal that cannot be written to must not leave the phase's other events running unwatched.
   const settled = await Promise.allSettled(events.map((placed) => runEvent(run, placed)));
   const broken = settled.find((result) => result.status === 'rejected');
   if (broken !== undefined) throw broken.reason;
   const ended = settled.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
   const failed = ended.filter(({ outcome }) => outcome.kind !== 'ok').length;
-  run.report({ kind: 'phase_finished', number, of, durationMs: performance.now() - since, failed });
+  run.report({ kind: 'phase_finished', entity, number, of, durationMs: performance.now() - since, failed });
   return ended;
 }
 
@@ -173,6 +174,8 @@ async function carryOut(run: PlansRun, placed: PlacedEvent): Promise<Carried> {
     fence: run.fence,
     limitMs: run.limitMs,
     signal: run.kill,
+    onSaid: ({ text, progress }) =>
+      run.report({ kind: 'event_waiting', ...identityOf(placed, hostId), waitingFor: text, progress }),
   });
   switch (result.kind) {
     case 'ok':

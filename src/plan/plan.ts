@@ -23,6 +23,21 @@ export interface Difference {
   readonly to?: Json;
 }
 
+/** What an event costs beyond being done: what somebody who decides about a plan looks for. */
+export type Cost =
+  /** Postgres restarts, and everybody who is connected to it is disconnected. */
+  | {
+      readonly kind: 'restart';
+      /** False: only the host can tell whether it is needed. */
+      readonly certain: boolean;
+      /** Parameters, or other words for what asks for it. */
+      readonly because: readonly string[];
+    }
+  /** Postgres stops, and stays so. */
+  | { readonly kind: 'stop' }
+  /** A copy of the data is removed. */
+  | { readonly kind: 'copy' };
+
 /** One lifecycle step of one resource, and why. */
 export interface PlanEvent {
   readonly type: EventType;

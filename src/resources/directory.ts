@@ -158,6 +158,7 @@ export const directoryType: ResourceType = {
   type: 'directory',
   version: 1,
   verbs: { create: 'make directory', update: 'make directory', delete: 'remove directory and data' },
+  cost: ({ type }) => (type === 'delete' ? { kind: 'copy' } : null),
   refresh(resource) {
     const a = attributesOf<DirectoryAttributes>(resource);
     return {

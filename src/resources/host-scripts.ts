@@ -151,10 +151,15 @@ for word; do
     --datadir=*) data=\${word#--datadir=} ;;
   esac
 done
+bin=$(cat "$here/bin/postgres-bin-dir")
 rm -rf "$here/data.new"
-"$(cat "$here/bin/postgres-bin-dir")/pg_basebackup" --pgdata="$here/data.new" --dbname="$connection" --no-password \\
+# For who waits: how much there is to copy. Where the primary does not say, it is copied all the same.
+PGCONNECT_TIMEOUT=5 PGDATABASE=postgres "$bin/psql" -XAtq --no-password --dbname="$connection" \\
+  -c 'select sum(pg_database_size(oid)) from pg_database' > "$here/data.size" 2>/dev/null || rm -f "$here/data.size"
+"$bin/pg_basebackup" --pgdata="$here/data.new" --dbname="$connection" --no-password \\
   --wal-method=stream --checkpoint=fast --label=pgctl
 : > "$here/initialized"
 sync "$here/initialized"
 mv -T "$here/data.new" "$data"
+rm -f "$here/data.size"
 `;

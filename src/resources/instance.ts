@@ -4,6 +4,7 @@ import type { Resource, ResourceKey } from '../plan/resource.ts';
 import { DYNAMIC_PARAMETERS } from '../spec/parameters.ts';
 import type { ScriptStep, SqlConnection, Step, WaitStep } from '../steps/step.ts';
 import { patroniClientStep } from './patroni-client.ts';
+import { instanceCost } from './instance-cost.ts';
 import { STOP_POSTMASTER } from './postmaster.ts';
 import { FIND_PATRONI, START_PROCESS, STOP_PROCESS } from './process.ts';
 import {
@@ -87,10 +88,11 @@ words() {
 }
 export PGCONNECT_TIMEOUT=5
 if row=$("$bin/psql" -XAtq -h "$socket" -p "$port" -U postgres -d postgres -c "
-  select case when not pg_is_in_recovery() then 'primary'
-              when exists (select from pg_stat_wal_receiver where status = 'streaming') then 'replica'
-              else 'recovering at ' || coalesce(pg_last_wal_replay_lsn()::text, '?') end
-         || ' ' || split_part(current_setting('server_version'), ' ', 1)" 2>/dev/null); then
+  select case when not pg_is_in_recovery() then 'primary ' || version
+              when exists (select from pg_stat_wal_receiver where status = 'streaming') then 'replica ' || version
+              else 'waiting to stream from its primary, recovered to '
+                || coalesce(pg_last_wal_replay_lsn()::text, '?') end
+  from (select split_part(current_setting('server_version'), ' ', 1)) as server (version)" 2>/dev/null); then
   printf '%s\\n' "$row"
   case $row in primary*|replica*) exit 0 ;; *) exit 75 ;; esac
 fi
@@ -104,16 +106,23 @@ elif ! pgctl_patroni; then
 fi
 if [ -n "\${PGCTL_STALLED-}" ]; then words 10; exit 75; fi
 # Logs grow whether or not anything comes of it. A copy or an initdb that fails is begun anew, for ever: that changes
-# the size, too, and is no progress.
+# the size, too, and is no progress. What was printed last says how much there was, and which attempt it is.
 size=$(du -sk --exclude='*.log' "$dir" 2>/dev/null | cut -f 1) || :
-size=\${size:-0} before=0 attempt=1
+size=$((\${size:-0} * 1024)) before=0 attempt=1
 set -- \${PGCTL_LAST-}
-if [ "\${1-}" = starting, ]; then before=$2 attempt=\${7%)}; fi
+case "\${1-}" in starting,|copying,) before=$2 ;; esac
+case "\${PGCTL_LAST-}" in *'(attempt '*) attempt=\${PGCTL_LAST##*attempt } attempt=\${attempt%)} ;; esac
 if [ $((size * 2)) -lt "$before" ]; then attempt=$((attempt + 1)); fi
 if [ "$attempt" -gt ${ATTEMPTS} ]; then
   words 10; echo "its data was begun anew ${ATTEMPTS} times, and did not become whole"; exit 1
 fi
-printf 'starting, %s KiB of data (attempt %s)\\n' "$size" "$attempt"
+doing=starting total=
+if [ -d "$dir/data.new" ]; then
+  doing=copying total=$(head -n 1 "$dir/data.size" 2>/dev/null) || total=
+  case $total in ''|*[!0-9]*) total= ;; *) total=" of $total" ;; esac
+fi
+[ "$attempt" = 1 ] && attempt= || attempt=" (attempt $attempt)"
+echo "$doing, $size$total bytes of data$attempt"
 exit 75
 `;
 
@@ -342,6 +351,7 @@ export const instanceType: ResourceType = {
   create: (resource) => bringUp(resource),
   update: reconfigure,
   action: actionOf,
+  cost: instanceCost,
   inert: (type) => type === 'delete',
   // Empty on purpose. The unit's delete stops the server, the directory's removes the data, and the record of
   // the instance is removed by the operation when all of it has succeeded: that is what lets a recovery drop

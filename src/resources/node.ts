@@ -1,5 +1,4 @@
 import type { Resource, ResourceKey } from '../plan/resource.ts';
-import { quoteLiteral } from '../steps/quote.ts';
 import type { Step } from '../steps/step.ts';
 import { handOver, type InstanceAttributes } from './instance.ts';
 import { attributesOf, buildResource, type LifecycleContext, type ResourceType } from './type.ts';
@@ -13,42 +12,52 @@ export interface NodeAttributes {
   readonly members: readonly string[];
 }
 
-const STREAM_TIMEOUT_SECONDS = 60;
+/** How long nothing may change while a replica catches up, in seconds. */
+const STALL_SECONDS = 60;
+
+const AWAIT_STREAMS = `
+bin=$1 socket=$2 port=$3 primary=$4; shift 4
+export PGCONNECT_TIMEOUT=5
+rows=$("$bin/psql" -XAtqF ' ' -h "$socket" -p "$port" -U postgres -d postgres -c "
+  select application_name, state, greatest(pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn), 0)::bigint
+  from pg_stat_replication" 2>/dev/null) || { echo "waiting for $primary to accept connections as primary"; exit 75; }
+left=
+for name; do
+  row=$(printf '%s\\n' "$rows" | grep "^$name " | tail -n 1) || :
+  case $row in
+    "$name streaming "*) ;;
+    "$name "*' ') left="$left, $name to stream from $primary" ;;
+    "$name "*) left="$left, $name to stream from $primary, \${row##* } bytes to go" ;;
+    *) left="$left, $name to connect to $primary" ;;
+  esac
+done
+[ -n "$left" ] || exit 0
+echo "waiting for \${left#, }"
+exit 75
+`;
 
 /**
- * Waits until etcd shows every member as running, and on the primary until the others stream from it. A primary that is no member any more, because
- * its instance is about to be removed, hands over to one that is.
+ * Waits until etcd shows every member as running, and on the primary until the others stream from it. A primary
+ * that is no member any more, because its instance is about to be removed, hands over to one that is.
  */
 function allStream(resource: Resource, context: LifecycleContext): Step[] {
   const a = attributesOf<NodeAttributes>(resource);
   const primary = context.instance();
-  if (!a.members.includes(attributesOf<InstanceAttributes>(primary).member))
-    return [handOver(primary, a.members, context)];
+  const { member } = attributesOf<InstanceAttributes>(primary);
+  if (!a.members.includes(member)) return [handOver(primary, a.members, context)];
   const told: Step = { kind: 'await_members', scope: a.scope, members: a.members };
-  const wanted = a.members.length - 1;
-  if (wanted === 0) return [told];
-  const names = a.members.map(quoteLiteral).join(', ');
+  const others = a.members.filter((name) => name !== member);
+  if (others.length === 0) return [told];
+  const { bin_dir, socket_dir, port } = context.server();
   return [
     told,
     {
-      kind: 'sql',
+      kind: 'wait',
       name: `wait until the replicas of ${a.scope} stream`,
-      connection: context.server(),
-      sql: `do $pgctl$
-declare deadline constant timestamptz := clock_timestamp() + interval '${STREAM_TIMEOUT_SECONDS} s'; n int;
-begin
-  loop
-    select count(*) into n from pg_stat_replication
-      where state = 'streaming' and application_name in (${names});
-    exit when n >= ${wanted};
-    if clock_timestamp() > deadline then
-      raise exception 'only % of ${wanted} replicas stream after ${STREAM_TIMEOUT_SECONDS} s', n;
-    end if;
-    perform pg_sleep(0.1);
-    perform pg_stat_clear_snapshot();
-  end loop;
-end $pgctl$;
-`,
+      script: AWAIT_STREAMS,
+      args: [bin_dir, socket_dir, String(port), member, ...others],
+      account: 'postgres',
+      stallSeconds: STALL_SECONDS,
     },
   ];
 }

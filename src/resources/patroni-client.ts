@@ -33,6 +33,12 @@ def fail(*lines):
     sys.exit(1)
 
 
+def say(text):
+    """What is being waited for, for those who wait; see renderSteps."""
+    if "PGCTL_SAYS" in os.environ:
+        print("\\n%s %s" % (os.environ["PGCTL_SAYS"], text), flush=True)
+
+
 def rest(method, path, body=None, timeout=10):
     token = base64.b64encode(("%s:%s" % (INPUT["user"], INPUT["password"])).encode()).decode()
     request = urllib.request.Request(
@@ -73,11 +79,14 @@ def words():
 
 
 def until(what, ready):
-    end = time.monotonic() + PATIENCE
+    end, said = time.monotonic() + PATIENCE, False
     while True:
         left = ready()
         if not left:
             return
+        if not said:
+            say("waiting for " + what)
+            said = True
         if time.monotonic() > end:
             fail("waited %d s for %s:" % (PATIENCE, what), *left)
         time.sleep(0.3)
@@ -104,11 +113,14 @@ def sql(text):
 
 
 def when_up(text):
-    end = time.monotonic() + PATIENCE
+    end, said = time.monotonic() + PATIENCE, False
     while True:
         try:
             return sql(text)
         except (OSError, IndexError) as error:
+            if not said:
+                say("waiting for Postgres to answer")
+                said = True
             if time.monotonic() > end:
                 fail("Postgres does not answer:", str(error))
             time.sleep(0.3)
@@ -119,16 +131,16 @@ def lines_of(name):
         return [line.strip() for line in f if line.strip() and not line.startswith("#")]
 
 
-# Patroni 3 reads a word for a truth value, and writes it the way Python does.
-WRITTEN = {"True": "on", "False": "off"}
+def plain(value):
+    """Patroni leaves a boolean as it wrote it first, and Postgres takes it either way."""
+    return {"True": "on", "False": "off"}.get(value, value)
 
 
 def unwritten():
     """What the files of Postgres do not say yet."""
-    rows = when_up("select name, setting from pg_file_settings order by seqno;")
-    said = {name: WRITTEN.get(setting, setting) for name, setting in rows}
+    said = dict(when_up("select name, setting from pg_file_settings order by seqno;"))
     left = ["%s is not %s yet; Patroni leaves out what it takes for invalid" % (name, value)
-            for name, value in INPUT["parameters"].items() if said.get(name) != value]
+            for name, value in INPUT["parameters"].items() if plain(said.get(name)) != value]
     left += ["%s is still set" % name for name in INPUT["dropped"] if name in said]
     for name, key in (("pg_hba.conf", "pg_hba"), ("pg_ident.conf", "pg_ident")):
         if lines_of(name) != [line.strip() for line in INPUT[key] if line.strip() and not line.startswith("#")]:
@@ -179,6 +191,7 @@ def settle():
     until("the reload", lambda: [] if when_up("select pg_conf_load_time();")[0][0] != before else ["it did not happen yet"])
     if INPUT["restart"] or differing():
         started = when_up("select pg_postmaster_start_time();")[0][0]
+        say("restarting Postgres")
         status, said = rest("POST", "/restart", {}, 86400)
         if status >= 400:
             fail("the restart failed: %s (%s)" % (said.strip(), status), words())
@@ -210,6 +223,7 @@ def hand_over():
         fail("no replica of %s is up, so there is nobody to hand the primary's role to" % INPUT["name"])
     lag = lambda m: m.get("lag") if isinstance(m.get("lag"), int) else 2 ** 62
     heir = min(good, key=lag)["name"]
+    say("handing over to " + heir)
     status, said = rest("POST", "/switchover", {"leader": INPUT["name"], "candidate": heir}, 300)
     if status >= 400:
         fail("handing over to %s failed: %s (%s)" % (heir, said.strip(), status))

@@ -70,7 +70,9 @@ function withPasswords(
 }
 
 function files(a: PatroniConfigAttributes, context: LifecycleContext): FileStep[] {
-  const yaml = stringify(withPasswords(a, context), { lineWidth: 0, aliasDuplicateObjects: false });
+  // Patroni reads YAML 1.1, in which a bare `off` is no text: it would become False, and stay so in Postgres.
+  const format = { version: '1.1', lineWidth: 0, aliasDuplicateObjects: false } as const;
+  const yaml = stringify(withPasswords(a, context), format);
   const prepare = {
     instance_id: a.instance_id,
     database_uid: a.database_uid,

@@ -30,6 +30,7 @@ if ! pgctl_patroni; then
   "$dir/bin/prepare" guard
   "$dir/bin/prepare" clean
   cd "$dir"
+  unset PGCTL_SAYS
   setsid "$dir/bin/run" > /dev/null 2>&1 < /dev/null &
   n=0
   until pgctl_patroni; do

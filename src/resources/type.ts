@@ -1,5 +1,5 @@
 import type { JsonObject } from '../json.ts';
-import type { EventType, PlanEvent } from '../plan/plan.ts';
+import type { Cost, EventType, PlanEvent } from '../plan/plan.ts';
 import type { Executor, Resource, ResourceKey, StoredResource } from '../plan/resource.ts';
 import type { Secret } from '../secret.ts';
 import type { SqlConnection, Step, StepOutput } from '../steps/step.ts';
@@ -51,6 +51,8 @@ export interface ResourceType {
   readonly verbs: { readonly create: string; readonly update: string; readonly delete: string };
   /** What an event does, where the verb of its type says too little: `restart` of an update. */
   action?(event: PlanEvent): string | null;
+  /** What an event costs; null for nothing. */
+  cost?(event: PlanEvent): Cost | null;
   /**
    * Whether an event does nothing anywhere: it needs no host, nor a primary to be there. Its steps are not
    * asked for.

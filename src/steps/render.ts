@@ -28,11 +28,12 @@ sync -- "$new"
 mv -f -T -- "$new" "$path"
 `;
 
-// The last words of the script go to its own stderr, so a stall says what it was waiting for; then the script
-// is asked once more, to say what else is known.
+// What it waits for is said while it waits, every other second at most: a copy of terabytes must not fill what
+// a job may print. The last words of the script go to its own stderr, so a stall says what it was waiting for;
+// then the script is asked once more, to say what else is known.
 const WAIT = `
 stall=$1 script=$2; shift 2
-last= since=$(date +%s)
+last= since=$(date +%s) said= told=0
 while :; do
   rc=0; now=$(PGCTL_LAST=$last sh -euc "$script" pgctl "$@") || rc=$?
   case $rc in
@@ -42,6 +43,10 @@ while :; do
   esac
   t=$(date +%s)
   if [ "$now" != "$last" ]; then last=$now since=$t; fi
+  if [ -n "\${PGCTL_SAYS-}" ] && [ "$now" != "$said" ] && [ $((t - told)) -ge 2 ]; then
+    said=$now told=$t
+    printf '\\n%s %s\\n' "$PGCTL_SAYS" "$(printf %s "$now" | head -n 1)"
+  fi
   if [ $((t - since)) -ge "$stall" ]; then
     printf 'no progress for %s s: %s\\n' "$stall" "$now" >&2
     PGCTL_STALLED=1 sh -euc "$script" pgctl "$@" >&2 || :
@@ -55,7 +60,7 @@ done
 const SQL = `
 export PGOPTIONS='-c log_statement=none -c log_min_error_statement=panic -c log_min_duration_statement=-1'
 export PGAPPNAME=pgctl PGCONNECT_TIMEOUT=10
-unset PGHOST PGPORT PGUSER PGDATABASE PGSERVICE PGPASSWORD PGPASSFILE
+unset PGHOST PGPORT PGUSER PGDATABASE PGSERVICE PGPASSWORD PGPASSFILE PGCTL_SAYS
 exec "$1/psql" --no-psqlrc --quiet --no-align --tuples-only --set=ON_ERROR_STOP=1 --username=postgres \\
   --host="$2" --port="$3" --dbname="$4" --file=-
 `;
@@ -104,8 +109,11 @@ function renderStep(step: HostStep, runUser: string): Rendered {
 
 // Scripts and arguments are no secrets and may stand in an argument list; stdin may hold some, and goes
 // from a shell variable through the shell's own printf into a pipe. stdout of a step is framed by lines that
-// start with the nonce, since banners and rc files write there too.
+// start with the nonce, since banners and rc files write there too. PGCTL_SAYS begins a line that is no output,
+// but says what a step is waiting for.
 const PRELUDE = `
+PGCTL_SAYS="$pg_nonce says"
+export PGCTL_SAYS
 pgctl_step() {
   pg_i=$1 pg_account=$2 pg_script=$(printf %s "$3" | base64 -d) pg_stdin=$4; shift 4
   printf '\\n%s begin %s\\n' "$pg_nonce" "$pg_i"
@@ -144,7 +152,7 @@ export function renderSteps(
 
 /**
  * The outputs of the steps that ran to their end, in order: as many as ran. What stands between the frames
- * (login banners) is dropped.
+ * (login banners) is dropped, and so is what the steps said while they ran.
  */
 export function readOutputs(stdout: string, nonce: string): StepOutput[] {
   const outputs: StepOutput[] = [];
@@ -156,7 +164,8 @@ export function readOutputs(stdout: string, nonce: string): StepOutput[] {
     const body = rest.slice(from + begin.length);
     const end = new RegExp(`\\n${nonce} end ${index} (\\d+)\\n`).exec(body);
     if (end === null) return outputs;
-    outputs.push({ stdout: body.slice(0, end.index), exitCode: Number(end[1]) });
+    const said = new RegExp(`\\n${nonce} says [^\\n]*\\n`, 'g');
+    outputs.push({ stdout: body.slice(0, end.index).replace(said, ''), exitCode: Number(end[1]) });
     rest = body.slice(end.index);
   }
 }

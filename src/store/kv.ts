@@ -2,8 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type AuthClient, castGrpcError, type Etcd3, type IResponseOp } from 'etcd3';
 import { openChannel, withToken, type CallOptions, type EtcdUser, type TlsOptions } from './channel.ts';
 import { type KvFailure, kvFailure, refused, unreachable } from './kv-error.ts';
+import { openWatch } from './watch-stream.ts';
 import { firstPage, keyValue, nextPage, type KeyValue, type RangeSpec } from './range.ts';
-import { toCompare, toRequest, type Compare, type Op } from './txn.ts';
+import { bytes, toCompare, toRequest, type Compare, type Op } from './txn.ts';
 
 export interface KvOptions {
   /** As `parseEndpoints` gives them. */
@@ -209,6 +210,31 @@ export class Kv {
       if (expected !== undefined && kvFailure(error) === expected) return null;
       throw refused(this.endpoints, error);
     }
+  }
+
+  /** Asks etcd for nothing but an answer, in this time. A member without its majority does not answer. */
+  async ping(key: string, totalMs: number): Promise<void> {
+    const request = { key: bytes(key), keys_only: true };
+    await this.#translated((channel, options) => channel.kv.range(request, options), false, totalMs);
+  }
+
+  /**
+   * Tells of every change below the prefixes, from the endpoint that answered last. It ends with its connection,
+   * or with etcd, and what happened since is for the caller to read; it can also fall silent without ending.
+   * Nothing is to be decided by it.
+   *
+   * @param on `ended` comes once, and not after the stream was closed
+   * @returns how to close it
+   */
+  async watch(
+    prefixes: readonly string[],
+    on: { readonly changed: () => void; readonly ended: () => void },
+  ): Promise<() => void> {
+    const token = await this.#token;
+    return openWatch(this.#channel(), prefixes, {
+      ...on,
+      options: token === null ? {} : { interceptors: [withToken(token)] },
+    });
   }
 
   close(): void {

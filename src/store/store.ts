@@ -7,6 +7,7 @@ import { Databases } from './databases.ts';
 import { parseEndpoints } from './endpoints.ts';
 import { lookAtEtcd } from './etcd-health.ts';
 import { EtcdUsers } from './etcd-users.ts';
+import { follow, type Follower, type FollowTiming } from './follow.ts';
 import { Guards } from './guards.ts';
 import { Hosts } from './hosts.ts';
 import { Instances } from './instances.ts';
@@ -31,7 +32,7 @@ import {
 } from './snapshot.ts';
 import { newTaskId, Tasks } from './tasks.ts';
 
-export type { DatabaseSnapshot, FleetSnapshot };
+export type { DatabaseSnapshot, FleetSnapshot, Follower };
 
 export interface StoreOptions {
   readonly endpoints: readonly string[];
@@ -179,6 +180,20 @@ export class Store {
   /** What lists and the status show of all databases, at one revision. */
   readFleet(): Promise<FleetSnapshot> {
     return readFleet(this.kv, this.keys, this.#here);
+  }
+
+  /** Follows everything that `readFleet` shows, until the signal fires; see `follow`. */
+  followFleet(follower: Follower, signal: AbortSignal, timing?: FollowTiming): Promise<void> {
+    const { kv, keys } = this;
+    const prefixes = [
+      keys.databases(),
+      keys.instances(),
+      keys.statuses(),
+      keys.hosts(),
+      keys.locks(),
+      keys.patroniNamespace,
+    ];
+    return follow({ kv, prefixes, ...(timing === undefined ? {} : { timing }) }, follower, signal);
   }
 
   readonly updatePlannedInstanceStates: Rest<typeof updatePlannedInstanceStates> = (...rest) =>

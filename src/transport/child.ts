@@ -74,6 +74,7 @@ export async function runChild(command: ChildCommand, job: Job): Promise<JobResu
     }
     stdout += chunk;
     job.onOutput?.(chunk);
+    job.onGlimpse?.(chunk);
     if (!ready && isReady(stdout, job.nonce)) {
       ready = true;
       child.stdin.write(workerBody(job));

@@ -13,6 +13,14 @@ export interface Target {
   readonly privileges: Privileges;
 }
 
+/** What a job does, for people. */
+export interface JobDescription {
+  /** Names of its steps. */
+  readonly steps: readonly string[];
+  /** What they run, without secrets. */
+  readonly show: () => readonly string[];
+}
+
 /** One piece of shell that runs on a host from beginning to end. */
 export interface Job {
   /** Frames what the job prints; new for every job. */
@@ -26,6 +34,10 @@ export interface Job {
   readonly signal: AbortSignal | null;
   /** Gets stdout as it comes, frames and all; only the end of it is in the result then. */
   readonly onOutput?: (chunk: string) => void;
+  /** What it is, for whoever looks on; see `TransportOptions.onJob`. */
+  readonly about?: JobDescription;
+  /** Sees stdout as it comes, frames and all; all of it is in the result as well. */
+  readonly onGlimpse?: (chunk: string) => void;
 }
 
 /** What became of a job. Failure is a value here, not an exception: every case has its own next step. */

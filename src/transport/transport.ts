@@ -25,6 +25,8 @@ const OPENING = 8;
 export interface TransportOptions extends SshSettings {
   /** Children at a time, over all hosts. */
   readonly parallel: number;
+  /** Looks on when a job begins; what it returns looks on when it has ended. */
+  readonly onJob?: (hostId: string, job: Job) => (result: JobResult) => void;
 }
 
 /** A program to be sat at. */
@@ -82,7 +84,14 @@ export function openTransport(options: TransportOptions): Transport {
         perHost.set(target.hostId, host);
       }
       const onHost = host;
-      return onHost(() => overall(() => runOn(target, job)));
+      return onHost(() =>
+        overall(async () => {
+          const onEnd = options.onJob?.(target.hostId, job);
+          const result = await runOn(target, job);
+          onEnd?.(result);
+          return result;
+        }),
+      );
     },
     async attach(target, { script, terminal }) {
       const command = attachCommand(target.privileges, script);

@@ -110,6 +110,11 @@ export interface HostListDocument {
   readonly items: readonly HostDocument[];
 }
 
+/** A plan that was saved for `db apply`. */
+export interface SavedPlanDocument extends PlanDocument {
+  readonly saved_to: string;
+}
+
 /** A rehearsal that spans databases. */
 export interface PlanListDocument {
   readonly kind: 'PlanList';

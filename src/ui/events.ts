@@ -11,8 +11,22 @@ export type ProgressEvent =
       readonly phases: number;
       readonly events: number;
     }
-  | { readonly kind: 'phase_started'; readonly number: number; readonly of: number; readonly events: number }
+  | {
+      readonly kind: 'phase_started';
+      readonly entity: string;
+      readonly number: number;
+      readonly of: number;
+      readonly events: number;
+    }
   | ({ readonly kind: 'event_started' } & EventIdentity)
+  /** What a step on the host waits for; comes again as that changes. */
+  | ({
+      readonly kind: 'event_waiting';
+      /** In words; sizes in it are in bytes, such as `copying the data, 1234 of 5678 bytes`. */
+      readonly waitingFor: string;
+      /** The same sizes; null where there are none. */
+      readonly progress: { readonly done?: number; readonly total?: number; readonly left?: number } | null;
+    } & EventIdentity)
   | ({
       readonly kind: 'event_finished';
       readonly outcome: 'ok' | 'failed' | 'unknown';
@@ -21,10 +35,29 @@ export type ProgressEvent =
     } & EventIdentity)
   | {
       readonly kind: 'phase_finished';
+      readonly entity: string;
       readonly number: number;
       readonly of: number;
       readonly durationMs: number;
       readonly failed: number;
+    }
+  /** Steps begin on a host, as one child process. */
+  | {
+      readonly kind: 'job_started';
+      readonly hostId: string;
+      /** What they do, in order. */
+      readonly steps: readonly string[];
+      /** What is run, without secrets; null where nobody asked. */
+      readonly scripts: readonly string[] | null;
+    }
+  | {
+      readonly kind: 'job_finished';
+      readonly hostId: string;
+      readonly steps: readonly string[];
+      readonly outcome: string;
+      readonly durationMs: number;
+      /** The end of what they printed; null where nobody asked. */
+      readonly output: string | null;
     }
   /** Something the user should know that does not stop the operation. */
   | { readonly kind: 'warning'; readonly message: string }

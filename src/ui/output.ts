@@ -1,8 +1,13 @@
+import { performance } from 'node:perf_hooks';
 import { PgctlError } from '../errors.ts';
 import { cleanDocument, cleanPainted, cleanText, indentRest } from './clean.ts';
 import { errorDocument, errorText } from './error-text.ts';
 import type { ProgressEvent } from './events.ts';
+import type { EventsFile } from './events-file.ts';
+import { github, withoutCommands } from './github.ts';
 import { type Progress, silentProgress } from './progress.ts';
+import { type LiveView, type LiveViewOptions, openLiveView } from './live-view.ts';
+import { githubProgress } from './progress-github.ts';
 import { plainProgress } from './progress-plain.ts';
 import { terminalProgress } from './progress-terminal.ts';
 import { ask, type InputStream } from './prompt.ts';
@@ -20,7 +25,9 @@ export interface UiOptions {
   readonly verbosity: number;
   /** False: never ask. */
   readonly input: boolean;
-  /** NO_COLOR, FORCE_COLOR and TERM are read from it. */
+  /** Where events go besides. */
+  readonly events?: EventsFile;
+  /** NO_COLOR, FORCE_COLOR, TERM and GITHUB_ACTIONS are read from it. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly stdin: InputStream;
   readonly stdout: OutputStream;
@@ -44,6 +51,10 @@ export interface Ui {
   ): void;
   /** One line of a result that comes bit by bit; for text only. */
   line(text: string): void;
+  /** Whether stdout is a terminal that can be drawn on. */
+  readonly interactive: boolean;
+  /** A screen of its own on it; see `openLiveView`. */
+  live(render: (theme: Theme) => string, onEnd: LiveViewOptions['onEnd']): LiveView;
   /** How a command failed. In JSON and YAML it is the result, unless there is one already. */
   error(error: PgctlError): void;
   /** Something to know that stops nothing. */
@@ -57,18 +68,24 @@ export interface Ui {
   /** Has a word typed; throws where another one is. `--yes` is for the caller to look at. */
   confirm(confirmation: Confirmation): Promise<void>;
   /** Takes away what moves. Nothing is shown after it. */
-  close(): void;
+  close(): Promise<void>;
 }
 
 export function openUi(options: UiOptions): Ui {
   const { format, verbosity, stdin, input } = options;
-  const err = openSink(options.stderr);
-  const out = openSink(options.stdout, (error) =>
-    warn(`the result could not be written to the standard output: ${error.message}`),
-  );
+  // A document is the runner's to keep, not to read.
+  const onGithub = options.env.GITHUB_ACTIONS === 'true';
+  const transform = onGithub ? withoutCommands : undefined;
+  const err = openSink(options.stderr, { transform });
+  const out = openSink(options.stdout, {
+    transform: format === 'text' ? transform : undefined,
+    onLoss: (error) => warn(`the result could not be written to the standard output: ${error.message}`),
+  });
+  const runner = openSink(options.stderr);
+  const command = onGithub ? (line: string): void => runner.line(line) : null;
   const outTheme = themeOf(out, options);
   const errTheme = themeOf(err, options);
-  const progress = openProgress(options, { err, theme: errTheme });
+  const progress = openProgress(options, { err, theme: errTheme, command });
   let answered = false;
   // What a signal left behind goes on for a moment, and is not to be heard any more.
   let closed = false;
@@ -81,11 +98,15 @@ export function openUi(options: UiOptions): Ui {
     progress.pause();
     return ask(text, { stdin, input, flag, show: (shown) => err.write(`${cleanText(shown).trimEnd()} `) });
   };
-  const warn = (message: string): void => err.line(`${errTheme.busy('warning:')} ${indentRest(message)}`);
+  const warn = (message: string): void => {
+    if (command !== null) command(github.warning(message));
+    else progress.above(() => err.line(`${errTheme.busy('warning:')} ${indentRest(message)}`));
+  };
 
   return {
     report(event) {
       if (closed) return;
+      options.events?.report(event);
       // A warning is no progress: it is shown with -q as well.
       if (event.kind === 'warning' && options.quiet) warn(event.message);
       else progress.report(event);
@@ -101,14 +122,29 @@ export function openUi(options: UiOptions): Ui {
       }
     },
     line(text) {
-      if (!closed) out.line(cleanText(text));
+      if (!closed) progress.above(() => out.line(cleanText(text)));
+    },
+    interactive: out.terminal && options.env.TERM !== 'dumb',
+    live(render, onEnd) {
+      progress.pause();
+      return openLiveView({
+        stdin,
+        stdout: out.stream,
+        render: (columns) => cleanPainted(render({ ...outTheme, width: columns })),
+        onEnd,
+      });
     },
     error(error) {
       progress.pause();
+      options.events?.error(error);
+      const { code, message, hint } = error;
+      if (command !== null)
+        command(github.error(`pgctl: ${code}`, [message, hint ?? ''].join('\n').trimEnd()));
       if (format === 'text' || answered) err.line(errorText(error, { theme: errTheme, verbosity }));
       else answer(errorDocument(error));
     },
     warn(message) {
+      options.events?.report({ kind: 'warning', message });
       if (!closed) warn(message);
     },
     ask: question,
@@ -119,9 +155,10 @@ export function openUi(options: UiOptions): Ui {
         hint: 'Nothing was changed.',
       });
     },
-    close() {
+    async close() {
       closed = true;
       progress.close();
+      await options.events?.close();
     },
   };
 }
@@ -135,11 +172,14 @@ function themeOf({ terminal, width }: Sink, { color, env }: UiOptions): Theme {
 
 function openProgress(
   { format, quiet, verbosity, env }: UiOptions,
-  { err, theme }: { readonly err: Sink; readonly theme: Theme },
+  given: { readonly err: Sink; readonly theme: Theme; readonly command: ((line: string) => void) | null },
 ): Progress {
+  const { err, theme, command } = given;
   if (quiet) return silentProgress;
   const write = (line: string): void => err.line(line);
   // A terminal that cannot move its cursor is a log.
+  if (command !== null) return githubProgress(plainProgress(write, verbosity), command);
   if (format !== 'text' || !err.terminal || env.TERM === 'dumb') return plainProgress(write, verbosity);
-  return terminalProgress({ write, theme, spinner: oraSpinner(err.stream, theme) });
+  const spinner = oraSpinner(err.stream, theme);
+  return terminalProgress({ write, theme, spinner, verbosity, now: () => performance.now() });
 }

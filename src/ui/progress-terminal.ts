@@ -1,65 +1,87 @@
 import { assertNever } from '../errors.ts';
 import { indentRest, oneLine } from './clean.ts';
-import { type EventIdentity, type ProgressEvent, STAGES } from './events.ts';
-import { eventText, OPERATION_WORDS, OUTCOME_WORDS, type Progress } from './progress.ts';
+import { type ProgressEvent, STAGES } from './events.ts';
+import {
+  eventText,
+  jobText,
+  OPERATION_WORDS,
+  OUTCOME_WORDS,
+  type Progress,
+  runningEvents,
+} from './progress.ts';
 import { count, formatDuration } from './quantity.ts';
-import type { Spinner } from './spinner.ts';
+import type { Spinner, SpinnerLines } from './spinner.ts';
 import type { Theme } from './theme.ts';
 
 export interface TerminalProgressOptions {
   readonly write: (line: string) => void;
   readonly spinner: Spinner;
   readonly theme: Theme;
+  readonly verbosity: number;
+  /** A clock that only goes forward, in milliseconds. */
+  readonly now: () => number;
 }
 
 const SIGNS = { ok: '✓', completed: '✓', failed: '✗', unknown: '?' } as const;
 
-/** A line per phase and per event that ended, and below them a spinner that says what runs. */
-export function terminalProgress({ write, spinner, theme }: TerminalProgressOptions): Progress {
-  const running = new Map<string, EventIdentity>();
-  let phase = '';
+/** What an event waits for is shown once it takes this long, in milliseconds. */
+const PATIENCE_MS = 3_000;
 
+/** A line per phase and per event that ended, and below them a spinner with a line for everything that runs. */
+export function terminalProgress({
+  write,
+  spinner,
+  theme,
+  verbosity,
+  now,
+}: TerminalProgressOptions): Progress {
+  const running = runningEvents(now);
+  let title: { readonly text: string; readonly since: number } | null = null;
+
+  const lines = (): SpinnerLines => ({
+    title: title === null ? '' : `${title.text}${elapsed(now() - title.since)}`,
+    lines: running.list().map(({ identity, since, waitingFor }): [string, string] => {
+      const ms = now() - since;
+      return [`${eventText(identity)}${elapsed(ms)}`, ms < PATIENCE_MS ? '' : (waitingFor ?? '')];
+    }),
+  });
   return {
     report(event) {
-      switch (event.kind) {
-        case 'stage':
-          phase = '';
-          spinner.show(`${oneLine(event.entity)}: ${STAGES[event.name]}`);
-          return;
-        case 'event_started':
-          running.set(event.id, event);
-          break;
-        case 'event_finished':
-          running.delete(event.id);
-          break;
-        case 'phase_started':
-          running.clear();
-          phase = `phase ${event.number}/${event.of}`;
-          break;
-        default:
-      }
-      const text = terminalText(event, theme);
-      if (text !== null) write(text);
+      running.note(event);
+      if (event.kind === 'stage')
+        title = { text: `${oneLine(event.entity)}: ${STAGES[event.name]}`, since: now() };
+      if (event.kind === 'phase_started') title = { text: `phase ${event.number}/${event.of}`, since: now() };
+      const text =
+        event.kind === 'job_started' || event.kind === 'job_finished'
+          ? faintly(jobText(event, verbosity), theme)
+          : terminalText(event, theme);
+      if (text !== null) spinner.above(() => write(text));
       if (event.kind === 'operation_finished') spinner.hide();
-      else if (phase !== '') spinner.show(runningText(phase, [...running.values()]));
+      else if (title !== null) spinner.show(lines);
     },
+    above: (other) => spinner.above(other),
     pause: () => spinner.hide(),
     close: () => spinner.hide(),
   };
 }
 
-/** What the spinner says: the event that runs longest, and how many others. */
-function runningText(phase: string, running: readonly EventIdentity[]): string {
-  const [first, ...others] = running;
-  if (first === undefined) return phase;
-  return `${phase}: ${eventText(first)}${others.length === 0 ? '' : ` and ${others.length} more`}`;
+const faintly = (text: string | null, theme: Theme): string | null =>
+  text === null ? null : theme.faint(text);
+
+/** Whole seconds; nothing for the first. */
+function elapsed(ms: number): string {
+  return ms < 1000 ? '' : ` (${formatDuration(Math.floor(ms / 1000) * 1000).replace('.0 s', ' s')})`;
 }
 
 /** What stays on the screen of an event; null for nothing. */
-function terminalText(event: ProgressEvent, theme: Theme): string | null {
+function terminalText(
+  event: Exclude<ProgressEvent, { readonly kind: 'job_started' | 'job_finished' }>,
+  theme: Theme,
+): string | null {
   switch (event.kind) {
     case 'stage':
     case 'event_started':
+    case 'event_waiting':
     case 'phase_finished':
       return null;
     case 'operation_started': {

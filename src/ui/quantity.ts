@@ -49,3 +49,15 @@ export function formatBetween(from: Timestamp, to: Timestamp | null): string | n
 export function count(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? '' : 's'}`;
 }
+
+/** A text in which sizes are in bytes, for people: `12 of 48 bytes` is `12 B of 48 B (25 %)`. */
+export function withSizes(text: string): string {
+  return text
+    .replace(/(\d+) of (\d+) bytes/g, (_, done: string, total: string) => {
+      const [a, b] = [Number(done), Number(total)];
+      // What is copied meanwhile is copied on top.
+      const share = b === 0 ? 100 : Math.min(100, Math.floor((100 * a) / b));
+      return `${formatBytes(a)} of ${formatBytes(b)} (${share} %)`;
+    })
+    .replace(/(\d+) bytes/g, (_, bytes: string) => formatBytes(Number(bytes)));
+}

@@ -6,6 +6,11 @@ export function toJsonText(document: object): string {
   return escapeControls(JSON.stringify(document, null, 2));
 }
 
+/** On one line. */
+export function toJsonLine(value: object): string {
+  return escapeControls(JSON.stringify(value));
+}
+
 /** As `-o yaml` prints it. */
 export function toYamlText(document: object): string {
   // Loading it takes longer than all the rest of the user interface, so only those who ask for it wait.

@@ -1,38 +1,72 @@
-import { performance } from 'node:perf_hooks';
 import type { Ora } from 'ora';
-import { formatDuration } from './quantity.ts';
+import { openRegion } from './region.ts';
 import type { OutputStream } from './sink.ts';
 import { cut } from './table.ts';
 import type { Theme } from './theme.ts';
 
-/** A line at the end of the terminal that moves. Lines written meanwhile go above it. */
+/** What moves at the end of the terminal. Lines written meanwhile go above it. */
 export interface Spinner {
-  show(text: string): void;
+  /** Shows a line that moves, and others below it, made anew several times a second. */
+  show(render: () => SpinnerLines): void;
+  /** Takes it away for a moment, so that something can be written. */
+  above(write: () => void): void;
   hide(): void;
 }
 
-const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
-/** Room for the frame and for how long it has been. */
-const MARGIN = 14;
+export interface SpinnerLines {
+  readonly title: string;
+  /** Words, and what is faint behind them. */
+  readonly lines: readonly (readonly [text: string, more: string])[];
+}
 
-/** A spinner of ora's on a terminal. */
+const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
+const INTERVAL_MS = 80;
+/** Rows that are left for what is above, and lines of which nobody reads more. */
+const ROWS_LEFT = 4;
+const MOST_LINES = 12;
+
+/** A spinner whose frames are ora's; it is drawn in a region of its own, see there. */
 export function oraSpinner(stream: OutputStream, theme: Theme): Spinner {
+  const region = openRegion(stream);
   let ora: Ora | null = null;
   let asked = false;
+  let timer: NodeJS.Timeout | null = null;
   /** What to show; null while nothing is to be shown. */
-  let wanted: { readonly text: string; readonly since: number } | null = null;
+  let wanted: (() => SpinnerLines) | null = null;
 
   const draw = (): void => {
     if (ora === null || wanted === null) return;
-    // A text that wraps would leave its upper lines behind when the terminal's size changes.
-    ora.text = cut(wanted.text, Math.max(MARGIN, (stream.columns ?? 80) - MARGIN));
-    if (!ora.isSpinning) ora.start();
+    const { title, lines } = wanted();
+    // One column is left free: a full line would make some terminals begin another.
+    const width = Math.max(10, (stream.columns ?? 80) - 1);
+    const room = Math.max(1, Math.min(MOST_LINES, (stream.rows ?? 24) - ROWS_LEFT));
+    const kept = lines.length > room ? lines.slice(0, room - 1) : lines;
+    const rest = lines.length - kept.length;
+    ora.text = cut(title, width - 2);
+    region.draw([
+      ora.frame(),
+      ...kept.map(([text, more]) => spinnerLine({ text, more }, { width, theme })),
+      ...(rest === 0 ? [] : [theme.faint(cut(`  and ${rest} more`, width))]),
+    ]);
+  };
+  const start = (): void => {
+    draw();
+    if (timer !== null || ora === null) return;
+    timer = setInterval(draw, INTERVAL_MS);
+    timer.unref();
+    stream.on('resize', draw);
+  };
+  const stop = (): void => {
+    if (timer !== null) clearInterval(timer);
+    timer = null;
+    stream.off('resize', draw);
+    region.clear();
   };
 
   return {
-    show(text) {
-      wanted = { text, since: wanted?.text === text ? wanted.since : performance.now() };
-      draw();
+    show(render) {
+      wanted = render;
+      if (ora !== null) start();
       if (asked) return;
       asked = true;
       // It takes longer to load than most commands to run, so nobody waits for it.
@@ -44,22 +78,30 @@ export function oraSpinner(stream: OutputStream, theme: Theme): Spinner {
             // Ctrl-C must stay a signal: the executor counts them.
             discardStdin: false,
             color: false,
-            spinner: { frames: FRAMES.map((frame) => theme.accent(frame)), interval: 80 },
-            suffixText: () => {
-              const ms = wanted === null ? 0 : performance.now() - wanted.since;
-              return ms < 1000
-                ? ''
-                : theme.faint(`(${formatDuration(Math.floor(ms / 1000) * 1000).replace('.0 s', ' s')})`);
-            },
+            spinner: { frames: FRAMES.map((frame) => theme.accent(frame)), interval: INTERVAL_MS },
           });
-          draw();
+          if (wanted !== null) start();
         },
         () => undefined,
       );
     },
+    above(write) {
+      region.clear();
+      write();
+      if (timer !== null) draw();
+    },
     hide() {
       wanted = null;
-      if (ora?.isSpinning === true) ora.stop();
+      stop();
     },
   };
+}
+
+function spinnerLine(
+  { text, more }: { readonly text: string; readonly more: string },
+  { width, theme }: { readonly width: number; readonly theme: Theme },
+): string {
+  const head = cut(`  ${text}`, width);
+  const left = width - head.length - 1;
+  return more === '' || left < 8 ? head : `${head} ${theme.faint(cut(more, left))}`;
 }

@@ -13,6 +13,8 @@ export interface Column<Row> {
   readonly gives?: true;
   /** Left out where it is empty in every row. */
   readonly optional?: true;
+  /** Left out where the terminal is too narrow for all columns, the greatest number first. */
+  readonly drop?: number;
 }
 
 const GAP = 2;
@@ -27,13 +29,14 @@ const NO_BORDERS = Object.fromEntries(
 /** Rows below one another without borders, one line each; shortened to the theme's width where it has one. */
 export function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[], theme: Theme): string {
   const cells = rows.map((row) => columns.map(({ text }) => firstLine(text(row))));
-  const shown = columns
+  const filled = columns
     .map((_, at) => at)
     .filter((at) => columns[at]?.optional !== true || cells.some((c) => c[at] !== ''));
   const titles = columns.some(({ title }) => title !== '') ? [columns.map(({ title }) => title)] : [];
   const wanted = columns.map((_, at) =>
     Math.max(...[...titles, ...cells].map((line) => displayWidth(line[at] ?? ''))),
   );
+  const shown = roomFor(columns, { wanted, shown: filled, width: theme.width });
   const widths = fit(columns, { wanted, shown, width: theme.width });
 
   const layout = new Table({
@@ -64,6 +67,24 @@ interface Room {
   /** Which columns are shown. */
   readonly shown: readonly number[];
   readonly width: number | null;
+}
+
+/** What would be cut to nothing that anybody can read goes as a whole, and leaves its room to the others. */
+function roomFor<Row>(columns: readonly Column<Row>[], { wanted, shown, width }: Room): readonly number[] {
+  const least = (at: number): number => {
+    const full = wanted[at] ?? 0;
+    return columns[at]?.gives === true ? Math.min(full, LEAST_GIVING) : full;
+  };
+  const kept = [...shown];
+  const excess = (): number =>
+    kept.reduce((sum, at) => sum + least(at), GAP * (kept.length - 1)) - (width ?? Infinity);
+  while (excess() > 0) {
+    const droppable = kept.filter((at) => columns[at]?.drop !== undefined);
+    if (droppable.length === 0) break;
+    const next = droppable.reduce((a, b) => ((columns[b]?.drop ?? 0) > (columns[a]?.drop ?? 0) ? b : a));
+    kept.splice(kept.indexOf(next), 1);
+  }
+  return kept;
 }
 
 /** Widths that fit: the widest is shortened first, among those that give, then among all. */
@@ -116,4 +137,20 @@ export function cut(text: string, width: number): string {
     kept += character;
   }
   return `${kept}…`;
+}
+
+/** The text over as many lines as it needs, broken between words; a longer word stays whole. */
+export function wrap(text: string, width: number | null): string[] {
+  if (width === null) return [text];
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (line !== '' && displayWidth(`${line} ${word}`) > width) {
+      lines.push(line);
+      line = word;
+    } else {
+      line = line === '' ? word : `${line} ${word}`;
+    }
+  }
+  return [...lines, line];
 }

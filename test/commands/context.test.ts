@@ -109,6 +109,7 @@ describe('context show', () => {
       etcd_password_file  -                       default
       prefix              /mine                   PGCTL_PREFIX
       output              text                    default
+      events              -                       default
       color               auto                    default
       parallel            3                       context lab
       timeout             none                    default

@@ -114,6 +114,8 @@ describe('the tables that help is made of', () => {
       [...text.matchAll(/kind: '([A-Z][A-Za-z]+)'/g)].map(([, kind]) => kind ?? ''),
     );
     expect(kinds.length).toBeGreaterThan(10);
-    expect([...new Set(kinds)].filter((kind) => !Object.hasOwn(DOCUMENT_KINDS, kind))).toEqual([]);
+    // A saved plan is a file that pgctl takes back; it is never printed.
+    const printed = [...new Set(kinds)].filter((kind) => kind !== 'SavedPlan');
+    expect(printed.filter((kind) => !Object.hasOwn(DOCUMENT_KINDS, kind))).toEqual([]);
   });
 });

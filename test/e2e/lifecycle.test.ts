@@ -1,6 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { PlanDocument } from '../../src/plan/summary.ts';
+import { parameterNameProblem } from '../../src/spec/parameters.ts';
+import { needsRestart } from '../../src/spec/restarts.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
 import { addHosts, type Operator, operatorOf } from './pgctl.ts';
 import { startWriter, type Writer } from './writer.ts';
@@ -133,6 +136,30 @@ describe('a database under a writer', () => {
     await apply();
     for (const host of ALL) expect(await sql(host, 'show work_mem')).toBe('7MB');
     expect(await sql('host-1', 'select pg_postmaster_start_time()')).toBe(started);
+  });
+
+  it('carries out a saved plan, and not a second time', async () => {
+    await want({ hosts: ALL, parameters: { work_mem: '5MB' } });
+    const planFile = `${operator.home}/plan.json`;
+    const plan = await operator.json<PlanDocument>(['db', 'plan', '-f', specFile, '--out', planFile]);
+    expect(plan.plans.flat(2).flatMap(({ cost }) => cost ?? [])).toEqual([]);
+    expect(await operator.json(['db', 'apply', planFile])).toMatchObject({ changed: true });
+    for (const host of ALL) expect(await sql(host, 'show work_mem')).toBe('5MB');
+    const again = await operator.run(['db', 'apply', planFile, '-o', 'json']);
+    expect([again.exitCode, (JSON.parse(again.stdout) as { code: string }).code]).toEqual([4, 'stale']);
+  });
+
+  it('knows which parameters this version of Postgres reads at its start only', async () => {
+    const rows = await sql('host-1', "select name || ' ' || context from pg_settings");
+    const known = rows
+      .split('\n')
+      .map((row) => row.split(' '))
+      .filter(([name = '']) => parameterNameProblem(name) === undefined && needsRestart(name) !== 'perhaps');
+    expect(known.length).toBeGreaterThan(200);
+    const wrong = known.filter(
+      ([name = '', context]) => (needsRestart(name) === 'yes') !== (context === 'postmaster'),
+    );
+    expect(wrong.filter(([, context]) => context !== 'internal')).toEqual([]);
   });
 
   it.each([

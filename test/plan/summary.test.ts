@@ -59,7 +59,10 @@ describe('planDocument', () => {
 
   it('says whether the database record changes, where that was asked', () => {
     const description = { operation: 'update', databaseId: 'shop', plans: [] };
-    expect(planDocument({ ...description, databaseChanged: true })).toHaveProperty('database_changed', true);
+    expect(planDocument({ ...description, context: { database_changed: true } })).toHaveProperty(
+      'database_changed',
+      true,
+    );
     expect(planDocument(description)).not.toHaveProperty('database_changed');
   });
 });

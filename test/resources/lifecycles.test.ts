@@ -128,6 +128,16 @@ describe('patroni_config', () => {
     });
   });
 
+  it('writes texts that Patroni reads as texts: it takes a bare off for a boolean, and 1:30 for 90', () => {
+    const parameters = { a: 'off', b: 'yes', c: '1:30', d: '0o7', e: '12', f: '1_000' };
+    const config = aConfig({ postgresql: { parameters } });
+    const files = typeOf(config).create(config, CONTEXT) as FileStep[];
+    const text = revealText(files.find(({ path }) => path.endsWith('/patroni.yml'))?.content ?? '');
+    expect((parse(text, { version: '1.1' }) as typeof config.attributes)['postgresql']).toMatchObject({
+      parameters,
+    });
+  });
+
   it.each([
     [true, aConfig()],
     [false, aConfig({ bootstrap: undefined })],

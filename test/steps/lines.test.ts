@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
-import { lineReader } from '../../src/steps/lines.ts';
+import { lineReader, type Said, saidReader } from '../../src/steps/lines.ts';
 import { renderSteps } from '../../src/steps/render.ts';
 import { ME, script } from './run-steps.ts';
 
@@ -44,5 +44,29 @@ describe('what steps print, line by line', () => {
   it('holds nothing of the worker’s where the step was ended from outside', () => {
     const stdout = `\n${NONCE} begin 0\none\n\n${NONCE} result 143\n`;
     expect(read(stdout, 1)).toEqual({ lines: ['one'], outputs: [] });
+  });
+});
+
+describe('what steps say while they run', () => {
+  it.each<[text: string, progress: Said['progress']]>([
+    ['waiting for Postgres', null],
+    ['copying, 12 of 48 bytes', { done: 12, total: 48 }],
+    ['starting, 2048 bytes of data', { done: 2048 }],
+    ['waiting for h3 to stream from h1, 77 bytes to go', { left: 77 }],
+    ['bytes of 3', null],
+  ])('is read with its sizes: %s', (text, progress) => {
+    const said: Said[] = [];
+    const read = saidReader(NONCE, (each) => said.push(each));
+    read(`a banner\n\n${NONCE} begin 0\n${NONCE}`);
+    read(` says ${text}\n\nother says no\n${NONCE} end 0 0\n`);
+    expect(said).toEqual([{ text, progress }]);
+  });
+
+  it('does not grow with a line that never ends', () => {
+    const said: Said[] = [];
+    const read = saidReader(NONCE, (each) => said.push(each));
+    for (let i = 0; i < 1000; i++) read('x'.repeat(10_000));
+    read(`\n${NONCE} says on\n`);
+    expect(said).toEqual([{ text: 'on', progress: null }]);
   });
 });

@@ -16,6 +16,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { Secret } from '../../src/secret.ts';
+import { lineReader, saidReader } from '../../src/steps/lines.ts';
 import { readOutputs, renderSteps, STEP_EXIT } from '../../src/steps/render.ts';
 import type { FileStep, SqlStep, Text, WaitStep } from '../../src/steps/step.ts';
 import { ME, runSteps, script } from './run-steps.ts';
@@ -305,6 +306,32 @@ describe('wait steps', () => {
     const ran = runSteps([wait(script, { stallSeconds: 1 })]);
     expect(ran.status).toBe(STEP_EXIT.stalled);
     expect(ran.stderr).toBe('no progress for 1 s: at 5 KiB\nthe log: no space\nat 5 KiB\n');
+  });
+
+  it('say while they wait what they wait for, which is no part of what they print', () => {
+    const counter = join(dir, 'counter-of-said');
+    const step = wait(
+      `${COUNT} echo "try $n of 9 bytes"; echo more; [ $n -ge 14 ] || exit ${STEP_EXIT.notYet}`,
+      {
+        args: [counter],
+      },
+    );
+    const input = renderSteps([step, script('echo after')], { nonce: 'abc', runUser: ME });
+    const { stdout } = spawnSync('sh', ['-s'], { input, encoding: 'utf8' });
+    const said: unknown[] = [];
+    const read = saidReader('abc', (each) => said.push(each));
+    for (const character of stdout) read(character);
+    // At once, and then every other second.
+    expect(said[0]).toEqual({ text: 'try 1 of 9 bytes', progress: { done: 1, total: 9 } });
+    expect(said.length).toBeGreaterThanOrEqual(2);
+    expect(said.length).toBeLessThan(5);
+    expect(readOutputs(stdout, 'abc')).toEqual([
+      { exitCode: 0, stdout: 'try 14 of 9 bytes\nmore\n' },
+      { exitCode: 0, stdout: 'after\n' },
+    ]);
+    const lines: string[] = [];
+    lineReader('abc', (line) => lines.push(line)).push(stdout);
+    expect(lines).toEqual(['try 14 of 9 bytes', 'more', 'after']);
   });
 
   it('have no limit while what the script prints changes', () => {

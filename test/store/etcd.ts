@@ -13,6 +13,9 @@ export interface Etcd {
   /** Stops the process as SIGSTOP does: connections stay open and nothing answers. */
   pause(): void;
   resume(): void;
+  /** Ends it at once, and starts it again on its data. */
+  kill(): Promise<void>;
+  start(): Promise<void>;
   /** Ends it and removes its data. */
   stop(): Promise<void>;
 }
@@ -33,29 +36,39 @@ export async function startEtcd(options: EtcdOptions = {}): Promise<Etcd> {
   const [client, peer] = await freePorts();
   const endpoint = `${scheme}://127.0.0.1:${client}`;
   const peerUrl = `http://127.0.0.1:${peer}`;
-  const child = spawn(
-    'etcd',
-    [
-      ['--name', 'test'],
-      ['--data-dir', join(directory, 'data')],
-      ['--listen-client-urls', endpoint],
-      ['--advertise-client-urls', endpoint],
-      ['--listen-peer-urls', peerUrl],
-      ['--initial-advertise-peer-urls', peerUrl],
-      ['--initial-cluster', `test=${peerUrl}`],
-      ['--log-level', 'error'],
-      options.args ?? [],
-    ].flat(),
-    {
-      stdio: ['ignore', 'ignore', 'pipe'],
-      env: { PATH: process.env['PATH'], ETCD_UNSUPPORTED_ARCH: process.arch },
-    },
-  );
+  const said: string[] = [];
+  let child: ChildProcess;
+  const start = async (): Promise<void> => {
+    child = spawn(
+      'etcd',
+      [
+        ['--name', 'test'],
+        ['--data-dir', join(directory, 'data')],
+        ['--listen-client-urls', endpoint],
+        ['--advertise-client-urls', endpoint],
+        ['--listen-peer-urls', peerUrl],
+        ['--initial-advertise-peer-urls', peerUrl],
+        ['--initial-cluster', `test=${peerUrl}`],
+        ['--log-level', 'error'],
+        options.args ?? [],
+      ].flat(),
+      {
+        stdio: ['ignore', 'ignore', 'pipe'],
+        env: { PATH: process.env['PATH'], ETCD_UNSUPPORTED_ARCH: process.arch },
+      },
+    );
+    child.stderr?.on('data', (chunk: Buffer) => said.push(chunk.toString()));
+    await untilReady(child, () => (options.ready ?? answers)(endpoint), said);
+  };
+  const kill = async (): Promise<void> => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, 'exit');
+    child.kill('SIGKILL');
+    await ended;
+  };
   const end = (): void => void child.kill('SIGKILL');
   process.once('exit', end);
-  const said: string[] = [];
-  child.stderr.on('data', (chunk: Buffer) => said.push(chunk.toString()));
-  await untilReady(child, () => (options.ready ?? answers)(endpoint), said);
+  await start();
   return {
     endpoint,
     port: client,
@@ -65,13 +78,11 @@ export async function startEtcd(options: EtcdOptions = {}): Promise<Etcd> {
     resume: () => {
       child.kill('SIGCONT');
     },
+    kill,
+    start,
     stop: async () => {
       process.off('exit', end);
-      if (child.exitCode === null && child.signalCode === null) {
-        const ended = once(child, 'exit');
-        child.kill('SIGKILL');
-        await ended;
-      }
+      await kill();
       await rm(directory, { recursive: true, force: true });
     },
   };

@@ -14,7 +14,7 @@ export const FAILING: readonly ProgressEvent[] = [
   { kind: 'stage', name: 'check', entity: 'shop' },
   { kind: 'stage', name: 'mark', entity: 'shop' },
   { kind: 'operation_started', ...NAMED, phases: 2, events: 4 },
-  { kind: 'phase_started', number: 1, of: 2, events: 3 },
+  { kind: 'phase_started', entity: 'shop', number: 1, of: 2, events: 3 },
   { kind: 'event_started', ...identity(1, 'start') },
   { kind: 'event_started', ...identity(2, 'start') },
   { kind: 'event_finished', ...identity(2, 'start'), outcome: 'ok', durationMs: 850, error: null },
@@ -28,8 +28,8 @@ export const FAILING: readonly ProgressEvent[] = [
     durationMs: 10,
     error: 'the connection broke',
   },
-  { kind: 'phase_finished', number: 1, of: 2, durationMs: 2400, failed: 0 },
-  { kind: 'phase_started', number: 2, of: 2, events: 1 },
+  { kind: 'phase_finished', entity: 'shop', number: 1, of: 2, durationMs: 2400, failed: 0 },
+  { kind: 'phase_started', entity: 'shop', number: 2, of: 2, events: 1 },
   { kind: 'event_started', ...identity(3, 'start') },
   {
     kind: 'event_finished',
@@ -38,6 +38,6 @@ export const FAILING: readonly ProgressEvent[] = [
     durationMs: 65_000,
     error: 'pg_ctl: no\nFATAL: \u001b[2Jno space\r',
   },
-  { kind: 'phase_finished', number: 2, of: 2, durationMs: 65_100, failed: 1 },
+  { kind: 'phase_finished', entity: 'shop', number: 2, of: 2, durationMs: 65_100, failed: 1 },
   { kind: 'operation_finished', ...NAMED, outcome: 'failed', durationMs: 67_500 },
 ];

@@ -1,11 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
+import type { EventIdentity, ProgressEvent } from '../../src/ui/events.ts';
 import { plainProgress } from '../../src/ui/progress-plain.ts';
 import { terminalProgress } from '../../src/ui/progress-terminal.ts';
+import { openRegion } from '../../src/ui/region.ts';
 import { oraSpinner } from '../../src/ui/spinner.ts';
 import type { Theme } from '../../src/ui/theme.ts';
 import { FAILING } from './events.ts';
 import { COLOR, ESC, Paper, PLAIN, screen, visible } from './screen.ts';
+
+/** Takes away a region, from its first line on. */
+const CLEAR = `\r${ESC}7${ESC}[K${ESC}[B${ESC}[J${ESC}8`;
 
 function plain(verbosity: number): string {
   const lines: string[] = [];
@@ -15,6 +20,53 @@ function plain(verbosity: number): string {
 }
 
 describe('in a log', () => {
+  test('nothing that is new for half a minute is said to be still at work, and on what', () => {
+    vi.useFakeTimers();
+    try {
+      const lines: string[] = [];
+      const progress = plainProgress((line) => lines.push(line), 0);
+      const start = FAILING.filter(({ kind }) => kind === 'event_started');
+      const identity = start[0] as EventIdentity;
+      progress.report({ kind: 'stage', name: 'refresh', entity: 'shop' });
+      vi.advanceTimersByTime(31_000);
+      progress.report({ kind: 'phase_started', entity: 'shop', number: 1, of: 2, events: 3 });
+      for (const event of start) progress.report(event);
+      progress.report({
+        ...identity,
+        kind: 'event_waiting',
+        waitingFor: 'copying, 1 of 4 bytes',
+        progress: null,
+      });
+      vi.advanceTimersByTime(29_000);
+      expect(lines.at(-1)).toBe('phase 1/2: 3 events');
+      vi.advanceTimersByTime(32_000);
+      progress.report({
+        ...identity,
+        kind: 'event_finished',
+        outcome: 'ok',
+        durationMs: 61_000,
+        error: null,
+      });
+      vi.advanceTimersByTime(29_000);
+      progress.close();
+      vi.advanceTimersByTime(90_000);
+      expect(lines.join('\n')).toMatchInlineSnapshot(`
+        "shop: looking at what is there
+        shop: looking at what is there: still at it after 30.0 s
+        phase 1/2: 3 events
+        host-1: start shop.n1.host-1 … still at it after 30.0 s: copying, 1 B of 4 B (25 %)
+        host-2: start shop.n1.host-2 … still at it after 30.0 s
+        host-3: start shop.n1.host-3 … still at it after 30.0 s
+        host-1: start shop.n1.host-1 … still at it after 1 m 00 s: copying, 1 B of 4 B (25 %)
+        host-2: start shop.n1.host-2 … still at it after 1 m 00 s
+        host-3: start shop.n1.host-3 … still at it after 1 m 00 s
+        host-1: start shop.n1.host-1 … ok (1 m 01 s)"
+      `);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   test('every change of state is one plain line', () => {
     expect(plain(0)).toMatchInlineSnapshot(`
       "shop: checking the hosts
@@ -48,15 +100,36 @@ describe('in a log', () => {
   });
 });
 
-/** What is written, and in between what the spinner says. */
-function terminal(theme: Theme): string {
+/** What is written, and in between what the spinner says, on a clock that stands still unless it is moved. */
+function terminal(
+  theme: Theme,
+  events: readonly (ProgressEvent | number)[] = FAILING,
+  verbosity = 0,
+): string {
   const lines: string[] = [];
+  let now = 0;
   const progress = terminalProgress({
     theme,
+    verbosity,
+    now: () => now,
     write: (line) => lines.push(line),
-    spinner: { show: (text) => lines.push(`     ~ ${text}`), hide: () => lines.push('     ~') },
+    spinner: {
+      show: (render) => {
+        const shown = render();
+        lines.push(
+          [shown.title, ...shown.lines.map((line) => line.join(' ').trim())]
+            .map((l) => `     ~ ${l}`)
+            .join('\n'),
+        );
+      },
+      above: (write) => write(),
+      hide: () => lines.push('     ~'),
+    },
   });
-  for (const event of FAILING) progress.report(event);
+  for (const event of events) {
+    if (typeof event === 'number') now += event;
+    else progress.report(event);
+  }
   return lines.join('\n');
 }
 
@@ -66,14 +139,20 @@ describe('on a terminal', () => {
       "     ~ shop: checking the hosts
            ~ shop: marking the planned work
       create shop: 4 events in 2 phases (task 20260102-030405678-abc123)
+           ~ shop: marking the planned work
       Phase 1/2: 3 events
            ~ phase 1/2
-           ~ phase 1/2: host-1: start shop.n1.host-1
-           ~ phase 1/2: host-1: start shop.n1.host-1 and 1 more
+           ~ phase 1/2
+           ~ host-1: start shop.n1.host-1
+           ~ phase 1/2
+           ~ host-1: start shop.n1.host-1
+           ~ host-2: start shop.n1.host-2
         ✓ host-2: start shop.n1.host-2 (850 ms)
-           ~ phase 1/2: host-1: start shop.n1.host-1
+           ~ phase 1/2
+           ~ host-1: start shop.n1.host-1
       warning: host-2: its clock is 3 s ahead
-           ~ phase 1/2: host-1: start shop.n1.host-1
+           ~ phase 1/2
+           ~ host-1: start shop.n1.host-1
         ✓ host-1: start shop.n1.host-1 (2.3 s)
            ~ phase 1/2
         ? pgctl: forget shop.n1.host-3 outcome unknown (10 ms)
@@ -82,7 +161,8 @@ describe('on a terminal', () => {
            ~ phase 1/2
       Phase 2/2: 1 event
            ~ phase 2/2
-           ~ phase 2/2: host-3: start shop.n1.host-3
+           ~ phase 2/2
+           ~ host-3: start shop.n1.host-3
         ✗ host-3: start shop.n1.host-3 failed (1 m 05 s)
             pg_ctl: no
             FATAL: no space
@@ -111,33 +191,165 @@ describe('on a terminal', () => {
     `);
   });
 
+  test('what runs says after a few seconds what it waits for', () => {
+    const [start] = FAILING.filter(({ kind }) => kind === 'event_started');
+    const identity = start as EventIdentity;
+    const waiting = (waitingFor: string): ProgressEvent => ({
+      ...identity,
+      kind: 'event_waiting',
+      waitingFor,
+      progress: null,
+    });
+    const shown = terminal(PLAIN, [
+      { kind: 'phase_started', entity: 'shop', number: 1, of: 2, events: 3 },
+      start as ProgressEvent,
+      2000,
+      waiting('waiting for Postgres to start, 2048 bytes of data'),
+      2000,
+      waiting(`copying the data from the primary, 1048576 of 4194304 bytes${ESC}[2J`),
+      { ...waiting('nobody'), id: 'another' } as ProgressEvent,
+    ]);
+    expect(shown.split('\n').slice(-6).join('\n')).toMatchInlineSnapshot(`
+      "     ~ phase 1/2 (2 s)
+           ~ host-1: start shop.n1.host-1 (2 s)
+           ~ phase 1/2 (4 s)
+           ~ host-1: start shop.n1.host-1 (4 s) copying the data from the primary, 1.0 MiB of 4.0 MiB (25 %)
+           ~ phase 1/2 (4 s)
+           ~ host-1: start shop.n1.host-1 (4 s) copying the data from the primary, 1.0 MiB of 4.0 MiB (25 %)"
+    `);
+  });
+
   test('the spinner leaves nothing behind but the cursor', async () => {
     const stream = new Paper({ isTTY: true });
     const spinner = oraSpinner(stream, PLAIN);
-    spinner.show(
-      'phase 1/1: something that is much too long for a line of a terminal that has eighty columns only',
-    );
+    spinner.show(() => ({
+      title:
+        'phase 1/1: something that is much too long for a line of a terminal that has eighty columns only',
+      lines: [
+        ['host-1: start shop.n1.host-1 (4 s)', 'copying the data from the primary, 12.0 MiB of 48.0 MiB'],
+      ],
+    }));
     await until(() => stream.text.includes('phase 1/1'));
-    expect(stream.text).toContain(`${ESC}[?25l`);
-    expect(stream.text).toMatch(/phase 1\/1: something [^\n]*…/);
-    stream.write('a line\n');
+    expect(stream.text.startsWith(`${ESC}[?25l${CLEAR}`)).toBe(true);
+    const [, drawn = ''] = stream.text.split(CLEAR);
+    // Two lines that fit, and the cursor back at the beginning of the first.
+    expect(drawn.split('\n').map((line) => line.replace(/\r.*/s, '').length)).toEqual([79, 79]);
+    expect(drawn).toContain(`\r${ESC}[1A`);
+    spinner.above(() => stream.write('a line\n'));
+    expect(stream.text).toContain(`${CLEAR}${ESC}[?25ha line\n${ESC}[?25l${CLEAR}`);
     spinner.hide();
-    const last = stream.text.slice(stream.text.lastIndexOf('a line'));
-    // Cleared, and the cursor is back.
-    expect(last).toContain(`${ESC}[0K`);
-    expect(last.endsWith(`${ESC}[?25h`)).toBe(true);
+    expect(stream.text.endsWith(`${CLEAR}${ESC}[?25h`)).toBe(true);
     const before = stream.text;
     await sleep(200);
     expect(stream.text).toBe(before);
   });
 
+  test('the spinner is drawn anew for another width, with as many lines as there is room for', async () => {
+    const stream = new Paper({ isTTY: true, rows: 8 });
+    const spinner = oraSpinner(stream, PLAIN);
+    const lines = Array.from({ length: 20 }, (_, at): [string, string] => [`host-${at}: start`, 'waiting']);
+    spinner.show(() => ({ title: 'phase 1/1', lines }));
+    await until(() => stream.text.includes('phase 1/1'));
+    stream.columns = 14;
+    stream.text = '';
+    stream.emit('resize');
+    expect(visible(stream.text)).toMatchInlineSnapshot(`
+      "␛[?25l␍␛7␛[K␛[B␛[J␛8⠋ phase 1/1
+        host-0: st…
+        host-1: st…
+        host-2: st…
+        and 17 more␍␛[4A"
+    `);
+    spinner.hide();
+    expect(stream.listenerCount('resize')).toBe(0);
+  });
+
+  test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
+    '%s takes it away, and is left to who listens',
+    (signal) => {
+      const stream = new Paper({ isTTY: true });
+      const region = openRegion(stream);
+      const before = process.listenerCount(signal);
+      region.draw(['one', 'two']);
+      expect(process.listenerCount(signal)).toBe(before + 1);
+      const kill = vi.spyOn(process, 'kill').mockReturnValue(true);
+      try {
+        const own = process.listeners(signal).at(-1) as (signal: string) => void;
+        const other = (): void => undefined;
+        process.on(signal, other);
+        own(signal);
+        expect([kill.mock.calls.length, stream.text.endsWith(`${ESC}[?25h`)]).toEqual([0, false]);
+        process.off(signal, other);
+        vi.spyOn(process, 'listenerCount').mockReturnValueOnce(1);
+        own(signal);
+        expect(kill).toHaveBeenCalledWith(process.pid, signal);
+        expect(stream.text.endsWith(`${CLEAR}${ESC}[?25h`)).toBe(true);
+      } finally {
+        kill.mockRestore();
+        region.clear();
+      }
+      expect(process.listenerCount(signal)).toBe(before);
+    },
+  );
+
   test('a spinner that is hidden before it was loaded never shows', async () => {
     const stream = new Paper({ isTTY: true });
     const spinner = oraSpinner(stream, PLAIN);
-    spinner.show('soon');
+    spinner.show(() => ({ title: 'soon', lines: [] }));
     spinner.hide();
     await sleep(300);
     expect(stream.text).toBe('');
+  });
+});
+
+describe('what is run on hosts', () => {
+  const JOB: readonly ProgressEvent[] = [
+    {
+      kind: 'job_started',
+      hostId: 'host-1',
+      steps: ['start unit', 'wait for it'],
+      scripts: ['# start unit\nsystemctl start "$1"', `echo ${ESC}[2J`],
+    },
+    {
+      kind: 'job_finished',
+      hostId: 'host-1',
+      steps: ['start unit', 'wait for it'],
+      outcome: 'exit status 1',
+      durationMs: 2300,
+      output: 'no such\n  unit',
+    },
+  ];
+  const bare = JOB.map((event) => ({
+    ...event,
+    ...('scripts' in event ? { scripts: null } : { output: null }),
+  }));
+
+  test.each([
+    [0, JOB],
+    [1, bare as ProgressEvent[]],
+    [2, JOB],
+  ])('is shown with -v by its steps, with -vv in full: %s', (verbosity, events) => {
+    const lines: string[] = [];
+    const progress = plainProgress((line) => lines.push(line), verbosity);
+    for (const event of events) progress.report(event);
+    progress.close();
+    const shown = lines.join('\n');
+    expect(terminal(PLAIN, events, verbosity)).toBe(shown);
+    if (verbosity === 0) expect(shown).toBe('');
+    if (verbosity === 1) expect(shown).toBe('host-1$ start unit; wait for it');
+    if (verbosity === 2) {
+      expect(shown).toBe(
+        [
+          'host-1$ start unit; wait for it',
+          '    # start unit',
+          '    systemctl start "$1"',
+          '    echo',
+          'host-1$ start unit; wait for it … exit status 1 (2.3 s)',
+          '    no such',
+          '      unit',
+        ].join('\n'),
+      );
+    }
   });
 });
 
@@ -145,7 +357,7 @@ describe('which of them', () => {
   const run = (options: Parameters<typeof screen>[0]): string => {
     const { ui, stdout, stderr } = screen(options);
     for (const event of FAILING) ui.report(event);
-    ui.close();
+    void ui.close();
     expect(stdout.text).toBe('');
     return stderr.text;
   };

@@ -80,6 +80,6 @@ describe('a question', () => {
     expect(stderr.text.slice(before).endsWith('The key of host-1 is X. Is that so? ')).toBe(true);
     stdin.write('yes\n');
     await answer;
-    ui.close();
+    void ui.close();
   });
 });

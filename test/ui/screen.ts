@@ -8,12 +8,14 @@ export const ESC = '\u001b';
 export class Paper extends Writable {
   text = '';
   readonly isTTY: boolean;
-  readonly columns: number;
+  columns: number;
+  rows: number;
 
-  constructor({ isTTY = false, columns = 80 } = {}) {
+  constructor({ isTTY = false, columns = 80, rows = 24 } = {}) {
     super();
     this.isTTY = isTTY;
     this.columns = columns;
+    this.rows = rows;
   }
 
   override _write(chunk: Buffer, _encoding: string, done: () => void): void {

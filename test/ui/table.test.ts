@@ -63,3 +63,29 @@ test('wide characters take two columns, combining ones none', () => {
   expect(cut('日本語', 4)).toBe('日…');
   expect(cut('abc', 3)).toBe('abc');
 });
+
+test('a narrow terminal leaves columns out before it cuts what is copied from them', () => {
+  const columns = [
+    { title: 'ID', text: () => 'shop.n1.host-1' },
+    { title: 'LESS', text: () => 'something', drop: 1 },
+    { title: 'LEAST', text: () => 'anything', drop: 2 },
+    { title: 'NOTE', text: () => 'a note that is long enough to give', gives: true as const },
+  ];
+  const at = (width: number): string => table(columns, [0], { ...PLAIN, width });
+  expect([60, 50, 45, 30, 20].map(at).join('\n\n')).toMatchInlineSnapshot(`
+    "ID              LESS       LEAST     NOTE
+    shop.n1.host-1  something  anything  a note that is long en…
+
+    ID              LESS       LEAST     NOTE
+    shop.n1.host-1  something  anything  a note that …
+
+    ID              LESS       NOTE
+    shop.n1.host-1  something  a note that is lo…
+
+    ID              NOTE
+    shop.n1.host-1  a note that i…
+
+    ID         NOTE
+    shop.n1.…  a note t…"
+  `);
+});

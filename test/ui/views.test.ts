@@ -18,28 +18,37 @@ import {
   showTaskResult,
 } from '../../src/ui/views.ts';
 import { database, host, instance, INTERRUPTED, PLAN, task } from './documents.ts';
+import type { Theme } from '../../src/ui/theme.ts';
 import { COLOR, PLAIN, visible } from './screen.ts';
 
 describe('a plan', () => {
-  test('says per phase what happens where, why, and what differs', () => {
+  test('says per host what happens and why, what differs, and in which order', () => {
     expect(showPlan(PLAN, PLAIN)).toMatchInlineSnapshot(`
       "update shop
 
-      Step 1 of 2
-      Phase 1/3: 2 events
-        + create  directory/shop.n1.host-3       on host-3  it does not exist yet
-        ~ update  patroni_config/shop.n1.host-1  on host-1  its settings differ
-            /parameters/work_mem: "4MB" → "16MB"
-            /hba/0: (not set) → "host all all 10.0.0.0/8 scram-sha-256"
-            /ident/0: "a" → (removed)
-      Phase 2/3: 1 event
-        ~ update  role/shop.n1.app  something it depends on changes
+      On host-3
+        + create instance shop.n1.host-3 (it does not exist yet)
 
-      Step 2 of 2
-      Phase 3/3: 1 event
-        - delete  instance/shop.n1.host-2  on host-2  it is no longer wanted
+      On host-1
+        ~ change instance shop.n1.host-1
+            work_mem: 4MB → 16MB
+            hba:
+              + host all all 10.0.0.0/8 scram-sha-256
+            ident:
+              - a
 
-      1 to create, 2 to update, 1 to delete"
+      On host-2
+        - remove instance shop.n1.host-2 (it is no longer wanted)
+
+      In the cluster shop.n1
+        ~ change role app (something it depends on changes)
+
+      In this order
+        1/3  create directory: host-3; update patroni_config: host-1
+        2/3  update role: shop.n1.app
+        3/3  delete instance: host-2
+
+      1 to create, 2 to update, 1 to delete, in 3 phases"
     `);
   });
 
@@ -47,43 +56,60 @@ describe('a plan', () => {
     expect(visible(showPlan(PLAN, COLOR))).toMatchInlineSnapshot(`
       "<b>update shop</>
 
-      <b>Step 1 of 2</>
-      <b>Phase 1/3: 2 events</>
-        <green>+ create</>  directory/shop.n1.host-3       on host-3  <faint>it does not exist yet</>
-        <yellow>~ update</>  patroni_config/shop.n1.host-1  on host-1  <faint>its settings differ</>
-            /parameters/work_mem: <red>"4MB"</> → <green>"16MB"</>
-            /hba/0: <faint>(not set)</> → <green>"host all all 10.0.0.0/8 scram-sha-256"</>
-            /ident/0: <red>"a"</> → <faint>(removed)</>
-      <b>Phase 2/3: 1 event</>
-        <yellow>~ update</>  role/shop.n1.app  <faint>something it depends on changes</>
+      <b>On host-3</>
+        <green>+ create instance shop.n1.host-3</><faint> (it does not exist yet)</>
 
-      <b>Step 2 of 2</>
-      <b>Phase 3/3: 1 event</>
-        <red>- delete</>  instance/shop.n1.host-2  on host-2  <faint>it is no longer wanted</>
+      <b>On host-1</>
+        <yellow>~ change instance shop.n1.host-1</>
+            work_mem: <red>4MB</> → <green>16MB</>
+            hba:
+              <green>+ host all all 10.0.0.0/8 scram-sha-256</>
+            ident:
+              <red>- a</>
 
-      <b>1 to create, 2 to update, 1 to delete</>"
+      <b>On host-2</>
+        <red>- remove instance shop.n1.host-2</><faint> (it is no longer wanted)</>
+
+      <b>In the cluster shop.n1</>
+        <yellow>~ change role app</><faint> (something it depends on changes)</>
+
+      <b>In this order</>
+        1/3  create directory: host-3; update patroni_config: host-1
+        2/3  update role: shop.n1.app
+        3/3  delete instance: host-2
+
+      <b>1 to create, 2 to update, 1 to delete, in 3 phases</>"
     `);
   });
 
-  test('shortens the reasons on a narrow terminal, and keeps every event on its line', () => {
+  test('keeps to a narrow terminal', () => {
     expect(showPlan(PLAN, { ...PLAIN, width: 60 })).toMatchInlineSnapshot(`
       "update shop
 
-      Step 1 of 2
-      Phase 1/3: 2 events
-        + create  directory/shop.n1.host…  on host-3  it does not…
-        ~ update  patroni_config/shop.n1…  on host-1  its setting…
-            /parameters/work_mem: "4MB" → "16MB"
-            /hba/0: (not set) → "host all all 10.0.0.0/8 scram-sha-256"
-            /ident/0: "a" → (removed)
-      Phase 2/3: 1 event
-        ~ update  role/shop.n1.app  something it depends on chang…
+      On host-3
+        + create instance shop.n1.host-3 (it does not exist yet)
 
-      Step 2 of 2
-      Phase 3/3: 1 event
-        - delete  instance/shop.n1.host-2  on host-2  it is no lo…
+      On host-1
+        ~ change instance shop.n1.host-1
+            work_mem: 4MB → 16MB
+            hba:
+              + host all all 10.0.0.0/8 scram-sha-256
+            ident:
+              - a
 
-      1 to create, 2 to update, 1 to delete"
+      On host-2
+        - remove instance shop.n1.host-2 (it is no longer wanted)
+
+      In the cluster shop.n1
+        ~ change role app (something it depends on changes)
+
+      In this order
+        1/3  create directory: host-3; update patroni_config:
+             host-1
+        2/3  update role: shop.n1.app
+        3/3  delete instance: host-2
+
+      1 to create, 2 to update, 1 to delete, in 3 phases"
     `);
   });
 
@@ -111,17 +137,23 @@ describe('a plan', () => {
     expect(showPlanList({ kind: 'PlanList', items: [second, second] }, PLAIN)).toMatchInlineSnapshot(`
       "update blog
 
-      Phase 1/1: 1 event
-        - delete  instance/shop.n1.host-2  on host-2  it is no longer wanted
+      On host-2
+        - remove instance shop.n1.host-2 (it is no longer wanted)
 
-      0 to create, 0 to update, 1 to delete
+      In this order
+        1/1  delete instance: host-2
+
+      0 to create, 0 to update, 1 to delete, in 1 phase
 
       update blog
 
-      Phase 1/1: 1 event
-        - delete  instance/shop.n1.host-2  on host-2  it is no longer wanted
+      On host-2
+        - remove instance shop.n1.host-2 (it is no longer wanted)
 
-      0 to create, 0 to update, 1 to delete"
+      In this order
+        1/1  delete instance: host-2
+
+      0 to create, 0 to update, 1 to delete, in 1 phase"
     `);
     expect(showPlanList({ kind: 'PlanList', items: [] }, PLAIN)).toBe('No changes.');
   });
@@ -238,11 +270,55 @@ describe('an instance', () => {
     `);
     const narrow = showInstanceList(list, { ...PLAIN, width: 75 });
     expect(narrow).toMatchInlineSnapshot(`
-      "INSTANCE   HOST    STATE      ROLE     ADDRESS    POSTGRES  LAG  NOTE
-      shop.n1.…  host-1  available  primary  10.0.0.1…  17.6      0 B  restart p…"
+      "INSTANCE        STATE      ROLE     ADDRESS         LAG  NOTE
+      shop.n1.host-1  available  primary  10.0.0.11:5432  0 B  restart pending; …"
     `);
     expect(narrow.split('\n').every((line) => line.length <= 75)).toBe(true);
     expect(showInstanceList({ ...list, items: [] }, PLAIN)).toBe('No instances.');
+  });
+});
+
+describe('lists fit the terminal', () => {
+  const failed = instance(2, {
+    state: 'failed',
+    role: null,
+    lag_bytes: null,
+    error: 'no space left on device',
+  });
+  const databases = [
+    database(),
+    database({ id: 'warehouse-of-records', state: 'degraded', error: 'it broke' }),
+  ];
+  const lists: readonly (readonly [string, (theme: Theme) => string])[] = [
+    ['instances', (theme) => showInstanceList({ kind: 'InstanceList', items: [instance(1), failed] }, theme)],
+    ['databases', (theme) => showDatabaseList({ kind: 'DatabaseList', items: databases }, theme)],
+    ['hosts', (theme) => showHostList({ kind: 'HostList', items: [host(), host({ id: 'host-2' })] }, theme)],
+    [
+      'tasks',
+      (theme) =>
+        showTaskList({ kind: 'TaskList', items: [task(), task({ state: 'failed', error: 'no' })] }, theme),
+    ],
+    [
+      'the status',
+      (theme) =>
+        showStatus(
+          { kind: 'Status', databases: [database({ instances: [instance(1), failed] })], findings: [] },
+          theme,
+        ),
+    ],
+  ];
+
+  test.each(lists)('%s at 60, 80 and 120 columns, with what people look for first', (_, show) => {
+    const at = (width: number): string => show({ ...PLAIN, width });
+    for (const width of [60, 80, 120])
+      expect(
+        Math.max(
+          ...at(width)
+            .split('\n')
+            .map((line) => line.length),
+        ),
+      ).toBeLessThanOrEqual(width);
+    expect([60, 80, 120].map(at).join('\n\n')).toMatchSnapshot();
   });
 });
 

@@ -38,9 +38,9 @@ export function showDatabaseList({ items }: DatabaseListDocument, theme: Theme):
       text: ({ state, interrupted }) => stateText(state, interrupted),
       paint: (text, { state }) => paintState(theme, state, text),
     },
-    { title: 'PRIMARY', text: (database) => primaryText(database) ?? '-' },
+    { title: 'PRIMARY', text: (database) => primaryText(database) ?? '-', drop: 1 },
     { title: 'INSTANCES', text: upText },
-    { title: 'UPDATED', text: ({ updated_at }) => formatTime(updated_at), paint: theme.faint },
+    { title: 'UPDATED', text: ({ updated_at }) => formatTime(updated_at), paint: theme.faint, drop: 2 },
     { title: 'ERROR', text: ({ error }) => error ?? '', paint: theme.bad, gives: true, optional: true },
   ];
   return table(columns, items, theme);

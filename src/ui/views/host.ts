@@ -85,13 +85,13 @@ export function showHostList({ items }: HostListDocument, theme: Theme): string 
       text: ({ state }) => state,
       paint: (text, { state }) => paintState(theme, state, text),
     },
-    { title: 'SERVICES', text: ({ service_manager }) => service_manager },
+    { title: 'SERVICES', text: ({ service_manager }) => service_manager, drop: 2 },
     {
       title: 'POSTGRES',
       text: ({ facts }) => facts?.postgres.map(({ version }) => version).join(', ') || '-',
     },
-    { title: 'PATRONI', text: ({ facts }) => facts?.patroni?.version ?? '-' },
-    { title: 'LABELS', text: labelText, gives: true, optional: true },
+    { title: 'PATRONI', text: ({ facts }) => facts?.patroni?.version ?? '-', drop: 1 },
+    { title: 'LABELS', text: labelText, gives: true, optional: true, drop: 3 },
   ];
   // Below the table: its last column would be cut on a narrow terminal, and what is missing is what one looks for.
   const found = items.flatMap((host) => showHostFindings(host, theme, `Findings on ${host.id}`));

@@ -40,7 +40,8 @@ export function showInstanceList({ items }: InstanceListDocument, theme: Theme):
 export function instanceTable(instances: readonly InstanceDocument[], theme: Theme): string {
   const columns: Column<InstanceDocument>[] = [
     { title: 'INSTANCE', text: ({ instance_id }) => instance_id },
-    { title: 'HOST', text: ({ host_id }) => host_id },
+    // The instance's id ends in it.
+    { title: 'HOST', text: ({ host_id }) => host_id, drop: 4 },
     {
       title: 'STATE',
       text: ({ state, interrupted }) => stateText(state, interrupted),
@@ -51,9 +52,9 @@ export function instanceTable(instances: readonly InstanceDocument[], theme: The
       text: ({ role }) => role ?? '-',
       paint: (text, { role }) => (role === 'primary' ? theme.accent(text) : text),
     },
-    { title: 'ADDRESS', text: (instance) => endpointText(instance) },
-    { title: 'POSTGRES', text: ({ postgres_version }) => postgres_version ?? '-' },
-    { title: 'LAG', text: lagText, align: 'right' },
+    { title: 'ADDRESS', text: (instance) => endpointText(instance), drop: 2 },
+    { title: 'POSTGRES', text: ({ postgres_version }) => postgres_version ?? '-', drop: 3 },
+    { title: 'LAG', text: lagText, align: 'right', drop: 1 },
     { title: 'NOTE', text: noteText, paint: theme.faint, gives: true, optional: true },
   ];
   return table(columns, instances, theme);

@@ -42,13 +42,14 @@ export function showTaskList({ items }: TaskListDocument, theme: Theme): string 
       text: ({ state, interrupted }) => stateText(state, interrupted),
       paint: (text, { state }) => paintState(theme, state, text),
     },
-    { title: 'EVENTS', text: ({ events }) => `${events.done}/${events.total}`, align: 'right' },
-    { title: 'WHO', text: ({ who }) => who },
-    { title: 'STARTED', text: ({ started_at }) => formatTime(started_at), paint: theme.faint },
+    { title: 'EVENTS', text: ({ events }) => `${events.done}/${events.total}`, align: 'right', drop: 1 },
+    { title: 'WHO', text: ({ who }) => who, drop: 3 },
+    { title: 'STARTED', text: ({ started_at }) => formatTime(started_at), paint: theme.faint, drop: 4 },
     {
       title: 'TOOK',
       text: ({ started_at, finished_at }) => formatBetween(started_at, finished_at) ?? '-',
       align: 'right',
+      drop: 2,
     },
     { title: 'ERROR', text: ({ error }) => error ?? '', paint: theme.bad, gives: true, optional: true },
   ];
