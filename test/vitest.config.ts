@@ -5,8 +5,8 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 
 /** Tests that start an etcd, or stand in front of one. */
 const STORE = ['test/store/**/*.test.ts'];
-/** Tests that kill pgctl at every point, with a real etcd and stand-ins for hosts. */
-const POINTS = ['test/faults/points/**/*.test.ts'];
+/** Tests with a real etcd and stand-ins for hosts, those that kill pgctl at every point among them. */
+const POINTS = ['test/stand-in/**/*.test.ts', 'test/faults/points/**/*.test.ts'];
 /** Tests on lab hosts. */
 const LAB = ['test/lab/**/*.test.ts', 'test/e2e/**/*.test.ts', 'test/faults/lab/**/*.test.ts'];
 
