@@ -1,5 +1,5 @@
 import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { PlanDocument } from '../../src/plan/summary.ts';
@@ -32,6 +32,7 @@ beforeAll(async () => {
       facts: {
         ...FACTS,
         privileges: 'none',
+        run_user: userInfo().username,
         postgres: [{ version: '17.5', bin_dir: home }],
         patroni: { version: '4.0.4', path: file('patroni'), python: file('python3') },
       },
