@@ -58,7 +58,7 @@ export class App {
 
   /** How etcd is reached. */
   connection(): Promise<EtcdConnection> {
-    this.#connection ??= etcdConnection(this.settings, this.io.env);
+    this.#connection ??= etcdConnection(this.settings, this.io.env, (message) => this.ui.warn(message));
     return this.#connection;
   }
 

@@ -29,12 +29,13 @@ export interface SeenHost {
 
 /** Looks at a host. One that cannot be reached or used is a result; what is wrong elsewhere is thrown. */
 export async function lookAtHost(app: App, host: HostRecord): Promise<SeenHost> {
-  const { endpoints } = await app.connection();
+  const { endpoints, hostTls: tls } = await app.connection();
   try {
     const seen = await probeHost({
       transport: await app.transport(),
       host,
       endpoints,
+      tls,
       now: () => new Date(),
     });
     return {

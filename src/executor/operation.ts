@@ -10,6 +10,7 @@ import { applyRefresh, assertReachable } from '../plan/refresh.ts';
 import { type Resource, resourceKey, type ResourceKey, type StoredResource } from '../plan/resource.ts';
 import { planDocument, type PlanDocument } from '../plan/summary.ts';
 import type { RunOrigin, TaskRecord } from '../records/types.ts';
+import type { EtcdTls } from '../resources/etcd-tls.ts';
 import { MIGRATIONS } from '../resources/registry.ts';
 import type { DatabaseLock } from '../store/lock.ts';
 import { refuseCorrupt } from '../store/snapshot.ts';
@@ -43,6 +44,8 @@ export interface OperationTools {
   readonly transport: Transport;
   /** etcd as pgctl reaches it; hosts use it unless they were given others. */
   readonly endpoints: readonly string[];
+  /** What hosts reach an etcd over TLS with. */
+  readonly hostTls: EtcdTls;
   readonly report: Reporter;
   readonly now: () => Date;
   readonly who: string;

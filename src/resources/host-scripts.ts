@@ -19,7 +19,18 @@ import base64, json, os, shutil, ssl, sys, time, urllib.error, urllib.request
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 with open(os.path.join(HERE, "prepare.json")) as f:
     CONF = json.load(f)
-OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+def opener():
+    # Anew each time: the certificates may be replaced while this waits.
+    handlers = [urllib.request.ProxyHandler({})]
+    tls = CONF.get("tls")
+    if tls:
+        context = ssl.create_default_context(cafile=tls["cacert"])
+        if "cert" in tls:
+            context.load_cert_chain(tls["cert"], tls["key"])
+        handlers.append(urllib.request.HTTPSHandler(context=context))
+    return urllib.request.build_opener(*handlers)
 
 
 def b64(text):
@@ -35,7 +46,7 @@ def post(url, body, token=None):
     if token:
         headers["Authorization"] = token
     request = urllib.request.Request(url, json.dumps(body).encode(), headers)
-    with OPENER.open(request, timeout=3) as reply:
+    with opener().open(request, timeout=3) as reply:
         return json.load(reply)
 
 

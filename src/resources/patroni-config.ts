@@ -5,6 +5,7 @@ import type { Resource, ResourceKey } from '../plan/resource.ts';
 import { Secret } from '../secret.ts';
 import type { FileStep, ScriptStep, Step } from '../steps/step.ts';
 import { findingsOf } from './directory.ts';
+import { ETCD_FILES, ETCD_FILE_NAMES, etcdFilePaths, type EtcdTlsDigests } from './etcd-tls.ts';
 import { REST_USER } from './patroni-client.ts';
 import { POST_BOOTSTRAP, PREPARE, REPLICA } from './host-scripts.ts';
 import { attributesOf, buildResource, type Found, type LifecycleContext, type ResourceType } from './type.ts';
@@ -32,6 +33,8 @@ export interface PatroniConfigAttributes {
   readonly secret_digests: Readonly<Record<SystemSecret, string>>;
   /** The instance's own user in etcd; absent where etcd has none. */
   readonly etcd_user?: EtcdLogin;
+  /** Digests of the files that it reaches etcd with; absent where that is not over TLS. */
+  readonly etcd_tls?: EtcdTlsDigests;
 }
 
 /** Who an instance is in etcd. */
@@ -44,17 +47,20 @@ export interface EtcdLogin {
 
 /** Patroni's configuration with its passwords in place. */
 function withPasswords(
-  { config, etcd_user }: PatroniConfigAttributes,
+  { config, dir, etcd_user, etcd_tls }: PatroniConfigAttributes,
   context: LifecycleContext,
 ): JsonObject {
   const password = (name: SystemSecret): string => context.secret(name).reveal();
-  const login = etcd_user && {
-    username: etcd_user.user,
-    password: context.secret(etcd_user.password).reveal(),
+  const etcd = {
+    ...(config.etcd3 as JsonObject),
+    ...(etcd_tls === undefined ? {} : etcdFilePaths(dir, etcd_tls)),
+    ...(etcd_user === undefined
+      ? {}
+      : { username: etcd_user.user, password: context.secret(etcd_user.password).reveal() }),
   };
   return {
     ...config,
-    ...(login === undefined ? {} : { etcd3: { ...(config.etcd3 as JsonObject), ...login } }),
+    ...(Object.keys(etcd).length === 0 ? {} : { etcd3: etcd }),
     restapi: {
       ...(config.restapi as JsonObject),
       authentication: { username: REST_USER, password: password('restapi') },
@@ -81,6 +87,7 @@ function files(a: PatroniConfigAttributes, context: LifecycleContext): FileStep[
     ...(a.etcd_user === undefined
       ? {}
       : { etcd: { name: a.etcd_user.user, password: context.secret(a.etcd_user.password).reveal() } }),
+    ...(a.etcd_tls === undefined ? {} : { tls: etcdFilePaths(a.dir, a.etcd_tls) }),
   };
   const prepareJson = `${JSON.stringify(prepare, null, 2)}\n`;
   const file = (name: string, mode: string, content: string | Secret): FileStep => ({
@@ -91,6 +98,9 @@ function files(a: PatroniConfigAttributes, context: LifecycleContext): FileStep[
     content,
   });
   return [
+    ...ETCD_FILE_NAMES.filter((name) => a.etcd_tls?.[name] !== undefined).map((name) =>
+      file(ETCD_FILES[name].file, '0600', context.secret(ETCD_FILES[name].secret)),
+    ),
     file('bin/postgres-bin-dir', '0600', `${a.bin_dir}\n`),
     file('bin/prepare', '0700', `#!${a.python}\n${PREPARE}`),
     file('bin/post-bootstrap', '0700', POST_BOOTSTRAP),
@@ -143,6 +153,15 @@ function checkEtcd({ python, endpoints }: PatroniConfigAttributes): ScriptStep {
   };
 }
 
+/** Removes the files for etcd that are of no use any more; a private key is among them. */
+function removeFiles(wanted: PatroniConfigAttributes, before: PatroniConfigAttributes): Step[] {
+  const paths = ETCD_FILE_NAMES.filter(
+    (name) => before.etcd_tls?.[name] !== undefined && wanted.etcd_tls?.[name] === undefined,
+  ).map((name) => `${wanted.dir}/${ETCD_FILES[name].file}`);
+  if (paths.length === 0) return [];
+  return [{ kind: 'script', name: 'remove files', script: 'rm -f -- "$@"', args: paths, account: 'admin' }];
+}
+
 /** Patroni's configuration and the small programs that run beside it, all of them files of postgres. */
 export const patroniConfigType: ResourceType = {
   type: 'patroni_config',
@@ -161,8 +180,10 @@ export const patroniConfigType: ResourceType = {
     read: ([output]): Found => ({ kind: output?.stdout.trim() === 'found' ? 'found' : 'not_found' }),
   }),
   create: (resource, context): Step[] => files(attributesOf<PatroniConfigAttributes>(resource), context),
-  update: (resource, _previous, context): Step[] =>
-    files(attributesOf<PatroniConfigAttributes>(resource), context),
+  update: (resource, previous, context): Step[] => [
+    ...files(attributesOf<PatroniConfigAttributes>(resource), context),
+    ...removeFiles(attributesOf(resource), attributesOf(previous)),
+  ],
   check(resource, { previous }) {
     const a = attributesOf<PatroniConfigAttributes>(resource);
     const before = previous === null ? null : attributesOf<PatroniConfigAttributes>(previous);
