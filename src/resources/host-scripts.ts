@@ -27,6 +27,8 @@ def opener():
     tls = CONF.get("tls")
     if tls:
         context = ssl.create_default_context(cafile=tls["cacert"])
+        # Newer Pythons want more of a CA than Patroni and pgctl do; who those reach must not be refused here.
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
         if "cert" in tls:
             context.load_cert_chain(tls["cert"], tls["key"])
         handlers.append(urllib.request.HTTPSHandler(context=context))
@@ -61,7 +63,12 @@ def token_of(endpoint):
     try:
         return post(endpoint + "/v3/auth/authenticate", login)["token"]
     except urllib.error.HTTPError as refusal:
-        code = json.load(refusal).get("code")
+        said = refusal.read().decode(errors="replace")
+        try:
+            code = json.loads(said).get("code")
+        except ValueError:
+            # Not etcd's own words but its gateway's, or a proxy's: nothing that says anything of the user.
+            raise OSError("%s: %s" % (refusal, said.strip())) from None
         if code == INVALID_ARGUMENT:
             raise LockedOut() from None
         if code == FAILED_PRECONDITION:

@@ -3,9 +3,10 @@ import { stringify } from 'yaml';
 import type { JsonObject } from '../json.ts';
 import type { Resource, ResourceKey } from '../plan/resource.ts';
 import { Secret } from '../secret.ts';
+import { reachEtcdStep } from '../steps/host-facts.ts';
 import type { FileStep, ScriptStep, Step } from '../steps/step.ts';
 import { findingsOf } from './directory.ts';
-import { ETCD_FILES, ETCD_FILE_NAMES, etcdFilePaths, type EtcdTlsDigests } from './etcd-tls.ts';
+import { ETCD_FILES, ETCD_FILE_NAMES, etcdFilePaths, type EtcdTls, type EtcdTlsDigests } from './etcd-tls.ts';
 import { REST_USER } from './patroni-client.ts';
 import { POST_BOOTSTRAP, PREPARE, REPLICA } from './host-scripts.ts';
 import { attributesOf, buildResource, type Found, type LifecycleContext, type ResourceType } from './type.ts';
@@ -118,7 +119,7 @@ function files(a: PatroniConfigAttributes, context: LifecycleContext): FileStep[
 const CLOCK_LIMIT_SECONDS = 60;
 
 // Patroni's own Python, since that is what asks etcd later on; no proxy, for the same reason. One endpoint that
-// answers is enough, and what a certificate is worth is not decided here: over TLS there may be one to show first.
+// answers is enough. Not over TLS, where there are certificates to show; see checkEtcdOverTls.
 const CHECK_ETCD = `
 "$1" - "$@" <<'END' 2>/dev/null || :
 import email.utils, ssl, sys, time, urllib.error, urllib.request
@@ -153,6 +154,19 @@ function checkEtcd({ python, endpoints }: PatroniConfigAttributes): ScriptStep {
   };
 }
 
+/** The unit's guard waits for an etcd that does not take its certificate as for one that is away: for ever. */
+function checkEtcdOverTls(
+  { python, endpoints }: PatroniConfigAttributes,
+  files: EtcdTlsDigests,
+  context: Pick<LifecycleContext, 'secret'>,
+): ScriptStep {
+  const tls = ETCD_FILE_NAMES.filter((name) => files[name] !== undefined).map((name) => [
+    name,
+    context.secret(ETCD_FILES[name].secret),
+  ]);
+  return reachEtcdStep({ python, endpoints, tls: Object.fromEntries(tls) as EtcdTls });
+}
+
 /** Removes the files for etcd that are of no use any more; a private key is among them. */
 function removeFiles(wanted: PatroniConfigAttributes, before: PatroniConfigAttributes): Step[] {
   const paths = ETCD_FILE_NAMES.filter(
@@ -184,11 +198,13 @@ export const patroniConfigType: ResourceType = {
     ...files(attributesOf<PatroniConfigAttributes>(resource), context),
     ...removeFiles(attributesOf(resource), attributesOf(previous)),
   ],
-  check(resource, { previous }) {
+  check(resource, { previous }, context) {
     const a = attributesOf<PatroniConfigAttributes>(resource);
     const before = previous === null ? null : attributesOf<PatroniConfigAttributes>(previous);
-    if (before !== null && isDeepStrictEqual(a.endpoints, before.endpoints)) return null;
-    return { steps: [checkEtcd(a)], read: findingsOf };
+    const wanted = [a.endpoints, a.etcd_tls];
+    if (before !== null && isDeepStrictEqual(wanted, [before.endpoints, before.etcd_tls])) return null;
+    const step = a.etcd_tls === undefined ? checkEtcd(a) : checkEtcdOverTls(a, a.etcd_tls, context);
+    return { steps: [step], read: findingsOf };
   },
   // The directory it stands in goes next, with everything in it.
   inert: (type) => type === 'delete',

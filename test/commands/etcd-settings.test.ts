@@ -121,10 +121,10 @@ describe('config.yaml', () => {
     ['is no YAML', `contexts: {prod: [${CANARY}\n`, 'config.yaml:2:1: this is not YAML'],
     ['has no such context', 'contexts: {test: {}}\ncurrent: prod', 'no context prod'],
     ['has a context that is no map', 'contexts: {prod: x}\ncurrent: prod', 'is not a map'],
-    ['has contexts that are no map', 'contexts: [prod]\ncurrent: prod', 'it has: none'],
+    ['has contexts that are no map', 'contexts: [prod]\ncurrent: prod', 'is not a file of contexts'],
     ['names what every map has', 'contexts: {prod: {}}\ncurrent: constructor', 'no context constructor'],
     ['has a setting without a value', 'contexts: {prod: {endpoints: }}\ncurrent: prod', 'no etcd is known'],
-    ['is a list', '- a', 'no etcd is known'],
+    ['is a list', '- a', 'is not a file of contexts'],
   ])('that %s is told', async (_title, content, said) => {
     const { code, stdout, stderr } = await configured(content);
     expect([code, stdout]).toEqual([64, '']);

@@ -26,7 +26,7 @@ function lifecycleOf(resource: Resource): Readonly<Record<string, readonly Step[
   const type = typeOf(resource);
   return {
     refresh: type.refresh(resource, CONTEXT)?.steps ?? null,
-    check: type.check?.(resource, { previous: null, copyBytes: null })?.steps ?? null,
+    check: type.check?.(resource, { previous: null, copyBytes: null }, CONTEXT)?.steps ?? null,
     create: type.create(resource, CONTEXT),
     update: type.update(resource, resource, CONTEXT),
     delete: type.delete(resource, CONTEXT),
