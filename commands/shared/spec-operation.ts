@@ -17,6 +17,7 @@ import { runOnHost } from '../../src/executor/on-host.ts';
 import { assertInTime } from '../../src/executor/refresh.ts';
 import type { Intention, View } from '../../src/executor/intention.ts';
 import type { OperationRequest, OperationTools } from '../../src/executor/operation.ts';
+import { refuseCorruptHosts } from '../../src/store/snapshot.ts';
 import { mayLockOut } from './lock-out.ts';
 import { obsoleteSecrets, passwordsFor } from './passwords.ts';
 
@@ -72,6 +73,10 @@ async function place(
   instances: readonly InstanceRecord[],
 ): Promise<readonly PlacedInstance[]> {
   const { spec, positions } = input;
+  refuseCorruptHosts(
+    view.snapshot,
+    spec.nodes.flatMap(({ host_ids }) => host_ids),
+  );
   const fresh = spec.nodes.flatMap((node) =>
     node.host_ids
       .filter((host) => !instances.some((i) => i.instance_id === instanceId(spec.id, node.name, host)))

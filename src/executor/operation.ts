@@ -13,7 +13,7 @@ import type { RunOrigin, TaskRecord } from '../records/types.ts';
 import type { EtcdTls } from '../resources/etcd-tls.ts';
 import { MIGRATIONS } from '../resources/registry.ts';
 import type { DatabaseLock } from '../store/lock.ts';
-import { refuseCorrupt } from '../store/snapshot.ts';
+import { refuseCorrupt, refuseCorruptHosts } from '../store/snapshot.ts';
 import type { Store } from '../store/store.ts';
 import type { Transport } from '../transport/transport.ts';
 import type { Reporter } from '../ui/events.ts';
@@ -84,6 +84,10 @@ interface Planned {
 async function readView(store: Store, databaseId: string): Promise<View> {
   const snapshot = await store.readDatabase(databaseId);
   refuseCorrupt(snapshot);
+  refuseCorruptHosts(
+    snapshot,
+    snapshot.instances.map(({ value }) => value.host_id),
+  );
   return {
     snapshot,
     hosts: new Map([...snapshot.hosts].map(([id, { value }]) => [id, value])),
