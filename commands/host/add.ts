@@ -141,6 +141,7 @@ export const command: CommandModule = {
         hint: `\`pgctl host get ${id}\` shows it, \`pgctl host check ${id}\` looks at it again.`,
       });
     }
+    await store.hosts.assertPermitted(id);
     const key = host.address === LOCAL_ADDRESS ? null : await acceptedKey(app, host, flags);
     const { endpoints, hostTls: tls } = await app.connection();
     const { host: probed, findings: found } = await probeHost({

@@ -103,9 +103,29 @@ def get(key):
     return found[0] if found else None
 
 
+def read(found):
+    try:
+        value = json.loads(base64.b64decode(found.get("value", "")))
+        return value if isinstance(value, dict) else {}
+    except ValueError:
+        return {}
+
+
+def readable(found):
+    return found is None or type(read(found).get("allowed")) is bool
+
+
 def guard():
+    told = False
     try:
         found = get(CONF["guard_key"])
+        # What nobody can read says neither yes nor no: somebody may put it back.
+        while not readable(found):
+            if not told:
+                print("pgctl: waiting: the value of %s in etcd is not what pgctl wrote" % CONF["guard_key"], file=sys.stderr, flush=True)
+                told = True
+            time.sleep(2)
+            found = get(CONF["guard_key"])
     except LockedOut:
         print(
             "pgctl: %s does not start: etcd does not know its user %s (it was removed from its database)"
@@ -113,7 +133,7 @@ def guard():
             file=sys.stderr,
         )
         return 1
-    value = json.loads(base64.b64decode(found.get("value", ""))) if found else None
+    value = read(found) if found else None
     if value and value.get("allowed") is True and value.get("database_uid") == CONF["database_uid"]:
         return 0
     why = "is not in etcd" if value is None else "says no"

@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Outcome, pgctl } from '../../commands/run.ts';
@@ -291,5 +293,88 @@ describe('a store of a newer format', () => {
       await restore();
     }
     expect((await run(['db', 'list'])).stderr).toBe('');
+  });
+});
+
+describe('a user of etcd who may only read', () => {
+  /** Logs in with a password of a file, as an operator does. */
+  const as = (user: string): Record<string, string> => {
+    const file = join(world.hosts.dir, `password-of-${user}`);
+    writeFileSync(file, `word-of-${user}\n`, { mode: 0o600 });
+    return { ...withoutHosts(), PGCTL_ETCD_USER: user, PGCTL_ETCD_PASSWORD_FILE: file };
+  };
+
+  beforeAll(async () => {
+    const etcdctl = (...args: readonly string[]) =>
+      promisify(execFile)('etcdctl', [`--endpoints=${world.env['PGCTL_ENDPOINTS'] ?? ''}`, ...args], {
+        env: { PATH: process.env['PATH'], ETCDCTL_API: '3' },
+      });
+    await etcdctl('role', 'add', 'reader');
+    await etcdctl('role', 'grant-permission', '--prefix=true', 'reader', 'read', '/pgctl/');
+    for (const [user, role] of [
+      ['root', 'root'],
+      ['rob', 'reader'],
+      ['eve', null],
+    ] as const) {
+      if (role === 'root') await etcdctl('role', 'add', role);
+      await etcdctl('user', 'add', `${user}:word-of-${user}`);
+      if (role !== null) await etcdctl('user', 'grant-role', user, role);
+    }
+    await etcdctl('auth', 'enable');
+  });
+
+  const task = (): string => tasks['shop'] ?? '';
+
+  it('reads everything', async () => {
+    for (const args of [
+      ...[['db', 'list'], ['db', 'get', 'shop'], ['db', 'plan', '--delete', 'nothing'], ['status']],
+      ...[
+        ['instance', 'list'],
+        ['instance', 'get', 'shop.n1.host-1'],
+        ['host', 'list'],
+        ['host', 'get', 'host-1'],
+      ],
+      ...[
+        ['task', 'list'],
+        ['task', 'get', task()],
+        ['task', 'logs', task()],
+      ],
+    ]) {
+      const { code, stderr } = await run(args, as('rob'));
+      expect([args, code, stderr]).toEqual([args, args.includes('nothing') ? 5 : 0, '']);
+    }
+  });
+
+  it('is told no before a host is touched, and what it takes', async () => {
+    for (const args of [
+      ['db', 'create', '-f', await specOf('new', 'host-1')],
+      ['db', 'apply', '-f', await specOf('shop', 'host-1', '8MB')],
+      ...[
+        ['db', 'restart', 'shop'],
+        ['db', 'delete', 'shop', '--yes'],
+      ],
+      ...[
+        ['instance', 'stop', 'shop.n1.host-1'],
+        ['instance', 'restart', 'shop.n1.host-1'],
+      ],
+      ...[['host', 'check', 'host-1']],
+      ['recover', '--remove-host', 'host-1', '--force', '--allow-data-loss', '--yes'],
+      ['host', 'add', 'host-3', '--address', 'host-3', '--accept-host-key', '--clean'],
+    ]) {
+      const { code, stdout } = await run(args, as('rob'));
+      const error = JSON.parse(stdout) as { code?: string; hint?: string };
+      expect([args, code, error.code, error.hint ?? '']).toEqual([
+        args,
+        7,
+        'etcd_refused',
+        expect.stringMatching(/permission|etcd-user/),
+      ]);
+    }
+    expect(existsSync(touched)).toBe(false);
+  });
+
+  it('is told no at all where it has no role', async () => {
+    const { code, stdout } = await run(['db', 'list'], as('eve'));
+    expect([code, stdout]).toEqual([7, expect.stringContaining('etcd_refused')]);
   });
 });
