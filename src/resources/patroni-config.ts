@@ -76,8 +76,25 @@ function withPasswords(
   };
 }
 
+/** What Python's reader takes for the end of a line, or refuses, and the writer leaves as it is. */
+const ESCAPED = /[\u007f-\u009f\u2028\u2029\ufeff\ufffe\uffff]/g;
+
+/**
+ * YAML as Patroni's Python reads it. That is version 1.1, to which a bare `yes`, `12:30:45` or `=` is no text,
+ * so every text is in quotes. Keys are words of Patroni's and names of parameters, which need none.
+ */
+export function patroniYaml(config: JsonObject): string {
+  const yaml = stringify(config, {
+    defaultStringType: 'QUOTE_DOUBLE',
+    defaultKeyType: 'PLAIN',
+    lineWidth: 0,
+    aliasDuplicateObjects: false,
+  });
+  return yaml.replace(ESCAPED, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
 function files(a: PatroniConfigAttributes, context: LifecycleContext): FileStep[] {
-  const yaml = stringify(withPasswords(a, context), { lineWidth: 0, aliasDuplicateObjects: false });
+  const yaml = patroniYaml(withPasswords(a, context));
   const prepare = {
     instance_id: a.instance_id,
     database_uid: a.database_uid,
