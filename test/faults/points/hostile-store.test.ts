@@ -7,13 +7,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Outcome, pgctl } from '../../commands/run.ts';
 import { seedOf } from '../fuzz-seed.ts';
 import { hostileName, isArgument } from '../hostile.ts';
-import { World } from './world.ts';
+import { PointsWorld } from './world.ts';
 
 /** How many hostile names are tried on every command that takes one. */
 const NAMES = 40;
 const LIMIT_MS = 1_000;
 
-let world: World;
+let world: PointsWorld;
 let touched: string;
 const tasks: Record<string, string> = {};
 
@@ -44,20 +44,16 @@ const specOf = (id: string, host: string, workMem = '4MB'): Promise<string> =>
   );
 
 beforeAll(async () => {
-  world = await World.start(['host-1', 'host-2']);
-  touched = join(world.hosts.dir, 'touched');
+  world = await PointsWorld.start(['host-1', 'host-2']);
+  touched = join(world.machines.dir, 'touched');
   writeFileSync(withoutHosts()['PGCTL_SSH'] ?? '', `#!/bin/sh\n: > ${touched}\n`, { mode: 0o700 });
   for (const [id, host] of [
     ['shop', 'host-1'],
     ['blog', 'host-2'],
   ] as const) {
-    const made = await world.json<{ task: { task_id: string } }>([
-      'db',
-      'create',
-      '-f',
-      await specOf(id, host),
-    ]);
-    tasks[id] = made.task.task_id;
+    const { code, stdout } = await run(['db', 'create', '-f', await specOf(id, host)]);
+    expect([code, code === 0 ? '' : stdout]).toEqual([0, '']);
+    tasks[id] = (JSON.parse(stdout) as { task: { task_id: string } }).task.task_id;
   }
 });
 afterAll(() => world?.stop());
@@ -299,7 +295,7 @@ describe('a store of a newer format', () => {
 describe('a user of etcd who may only read', () => {
   /** Logs in with a password of a file, as an operator does. */
   const as = (user: string): Record<string, string> => {
-    const file = join(world.hosts.dir, `password-of-${user}`);
+    const file = join(world.machines.dir, `password-of-${user}`);
     writeFileSync(file, `word-of-${user}\n`, { mode: 0o600 });
     return { ...withoutHosts(), PGCTL_ETCD_USER: user, PGCTL_ETCD_PASSWORD_FILE: file };
   };
