@@ -9,6 +9,9 @@ if (Number.parseInt(process.versions.node, 10) < LEAST_NODE) {
   process.exit(64);
 }
 
+// What libraries have to change is not for who runs pgctl to read.
+process.noDeprecation = true;
+
 // `pgctl … | head` closes stdout early, and a disk can be full; that ends the output, never the operation.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
 

@@ -3,6 +3,7 @@ import type { Resource, ResourceKey } from '../src/plan/resource.ts';
 import { resourceKey } from '../src/plan/resource.ts';
 import { clusterConfig } from '../src/resources/cluster-config.ts';
 import { directory } from '../src/resources/directory.ts';
+import { type EtcdTlsDigests, isOverTls } from '../src/resources/etcd-tls.ts';
 import { etcdSecret, etcdUser, etcdUserName } from '../src/resources/etcd-user.ts';
 import { instance } from '../src/resources/instance.ts';
 import { member } from '../src/resources/member.ts';
@@ -31,6 +32,8 @@ export interface DesiredInput {
    * Digest of the password of each instance's etcd user, by the instance's id; absent where etcd has no users.
    */
   readonly etcd_digests?: ReadonlyMap<string, string> | undefined;
+  /** Digests of the files that instances reach an etcd over TLS with. */
+  readonly etcd_tls?: EtcdTlsDigests;
 }
 
 /** Name of the secret that holds a user's SCRAM verifier. */
@@ -104,6 +107,7 @@ function desiredInstance(
       config: patroniSettings(settings) as JsonObject,
       secret_digests: input.system_digests,
       ...(login === null ? {} : { etcd_user: login }),
+      ...(isOverTls(placed.endpoints) ? { etcd_tls: input.etcd_tls ?? {} } : {}),
     },
     [resourceKey(place)],
   );

@@ -16,7 +16,14 @@ export default defineConfig({
     root,
     projects: [
       {
-        test: { name: 'pure', root, include: ['test/**/*.test.ts'], exclude: [...STORE, ...POINTS, ...LAB] },
+        test: {
+          name: 'pure',
+          root,
+          include: ['test/**/*.test.ts'],
+          exclude: [...STORE, ...POINTS, ...LAB],
+          // Seconds, but on a machine that may be busy.
+          testTimeout: 60_000,
+        },
       },
       { test: { name: 'store', root, include: STORE, testTimeout: 30_000, hookTimeout: 60_000 } },
       {

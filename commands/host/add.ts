@@ -141,12 +141,14 @@ export const command: CommandModule = {
         hint: `\`pgctl host get ${id}\` shows it, \`pgctl host check ${id}\` looks at it again.`,
       });
     }
+    await store.hosts.assertPermitted(id);
     const key = host.address === LOCAL_ADDRESS ? null : await acceptedKey(app, host, flags);
-    const { endpoints } = await app.connection();
+    const { endpoints, hostTls: tls } = await app.connection();
     const { host: probed, findings: found } = await probeHost({
       transport: await app.transport(),
       host: { ...host, host_keys: key === null ? [] : [key] },
       endpoints,
+      tls,
       now: () => new Date(),
     });
     const findings = [...found.map(({ message }) => message), ...(await lockOutFindings(store))];

@@ -98,7 +98,7 @@ export const command: CommandModule = {
     }
     await startEtcd(app);
     const store = await app.store();
-    const { endpoints } = await app.connection();
+    const { endpoints, hostTls: tls } = await app.connection();
     const warned = new Set<string>();
     for (let n = 1; n <= count; n++) {
       const id = `local-${n}`;
@@ -111,6 +111,7 @@ export const command: CommandModule = {
         transport: await app.transport(),
         host: before,
         endpoints,
+        tls,
         now: () => new Date(),
       });
       if (stored === null) await registerHost(app, host, { clean: false });

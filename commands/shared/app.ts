@@ -2,6 +2,7 @@ import { mkdtemp, readFile, readlink } from 'node:fs/promises';
 import { hostname, tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { OptionValues } from 'commander';
 import type { RunOrigin } from '../../src/records/types.ts';
 import type { Store } from '../../src/store/store.ts';
@@ -23,6 +24,9 @@ export interface Io {
   readonly stderr: Writable & { readonly isTTY?: boolean };
 }
 
+/** How long the end of a command waits for the store's format, in milliseconds. */
+const FORMAT_PATIENCE_MS = 500;
+
 /** What every command works with. etcd and the hosts are reached for only when a command asks for them. */
 export class App {
   readonly io: Io;
@@ -32,6 +36,7 @@ export class App {
   readonly #options: OptionValues;
   #store: Promise<Store> | null = null;
   #transport: Promise<Transport> | null = null;
+  #newerFormat: Promise<number | null> = Promise.resolve(null);
   #connection: Promise<EtcdConnection> | null = null;
 
   private constructor(io: Io, options: OptionValues, settings: Settings) {
@@ -59,7 +64,7 @@ export class App {
 
   /** How etcd is reached. */
   connection(): Promise<EtcdConnection> {
-    this.#connection ??= etcdConnection(this.settings, this.io.env);
+    this.#connection ??= etcdConnection(this.settings, this.io.env, (message) => this.ui.warn(message));
     return this.#connection;
   }
 
@@ -77,7 +82,10 @@ export class App {
     const [connection, here] = await Promise.all([this.connection(), this.origin()]);
     // etcd3 takes a third of a second to load, so only commands that need it do.
     const { openStore } = await import('../../src/store/store.ts');
-    return openStore({ ...connection, prefix: this.globals.prefix, env: this.io.env, here });
+    const store = openStore({ ...connection, prefix: this.globals.prefix, env: this.io.env, here });
+    // Asked beside what the command asks; whatever goes wrong here, the command says.
+    this.#newerFormat = store.newerFormat().catch(() => null);
+    return store;
   }
 
   transport(): Promise<Transport> {
@@ -112,6 +120,12 @@ export class App {
 
   /** Closes what was opened. Whatever goes wrong here does not matter any more. */
   async close(): Promise<void> {
+    // Where etcd answered the command, this is there already; where it is away nobody waits for it.
+    const newer = await Promise.race([this.#newerFormat, delay(FORMAT_PATIENCE_MS, null, { ref: false })]);
+    if (newer !== null)
+      this.ui.warn(
+        `a newer pgctl wrote this store (format ${newer}): what is shown may lack something; upgrade pgctl`,
+      );
     const closing = this.ui.close();
     const [store, transport] = await Promise.allSettled([this.#store, this.#transport]);
     if (transport.status === 'fulfilled') await transport.value?.close().catch(() => undefined);

@@ -29,12 +29,13 @@ export interface SeenHost {
 
 /** Looks at a host. One that cannot be reached or used is a result; what is wrong elsewhere is thrown. */
 export async function lookAtHost(app: App, host: HostRecord): Promise<SeenHost> {
-  const { endpoints } = await app.connection();
+  const { endpoints, hostTls: tls } = await app.connection();
   try {
     const seen = await probeHost({
       transport: await app.transport(),
       host,
       endpoints,
+      tls,
       now: () => new Date(),
     });
     return {
@@ -57,10 +58,11 @@ export async function checkHost(
   stored: StoredHost,
   { record }: { readonly record: boolean },
 ): Promise<HostDocument> {
+  const store = await app.store();
+  if (record) await store.hosts.assertPermitted(stored.value.host_id);
   const { host, state, problems } = await lookAtHost(app, stored.value);
   const findings = problems.map(({ message }) => message);
   if (host === null) return hostDocument(stored.value, { state, findings });
-  const store = await app.store();
   if (record) await store.hosts.put(host, { modRevision: stored.modRevision });
   const all = [...findings, ...(await lockOutFindings(store))];
   return hostDocument(host, { state: all.length === 0 ? 'reachable' : 'unusable', findings: all });

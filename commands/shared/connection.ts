@@ -1,30 +1,34 @@
 import { readFile } from 'node:fs/promises';
 import { PgctlError } from '../../src/errors.ts';
-import { Secret } from '../../src/secret.ts';
+import type { EtcdTls } from '../../src/resources/etcd-tls.ts';
+import type { Secret } from '../../src/secret.ts';
 import { parseEndpoints as endpointsOf } from '../../src/store/endpoints.ts';
+import {
+  checkTlsFiles,
+  type EtcdFileKind,
+  hostTlsOf,
+  passwordOf,
+  readEtcdFile,
+  type TlsFiles,
+} from './etcd-files.ts';
 import { type Environment, localEtcdFile } from './paths.ts';
 import type { Settings } from './settings.ts';
 
 /** How to reach etcd, with the files of TLS read. */
 export interface EtcdConnection {
   readonly endpoints: readonly string[];
-  readonly tls: {
-    readonly ca: Buffer | null;
-    readonly cert: Buffer | null;
-    readonly key: Buffer | null;
-  } | null;
+  readonly tls: TlsFiles | null;
   readonly auth: { readonly user: string; readonly password: Secret } | null;
+  /** What hosts reach it with, where that is over TLS. */
+  readonly hostTls: EtcdTls;
 }
 
-async function readUserFile(file: string, what: string): Promise<Buffer> {
-  return readFile(file).catch((cause: unknown) => {
-    const code = (cause as NodeJS.ErrnoException).code ?? 'error';
-    throw new PgctlError('usage', `${what} ${file} cannot be read (${code})`, { cause });
-  });
-}
-
-/** Where etcd is and how to log in there. */
-export async function etcdConnection(settings: Settings, env: Environment): Promise<EtcdConnection> {
+/** Where etcd is and how to log in there. @param warn is told what is not as it should be, and no error */
+export async function etcdConnection(
+  settings: Settings,
+  env: Environment,
+  warn: (message: string) => void,
+): Promise<EtcdConnection> {
   if (settings.problem !== null) throw settings.problem;
   const endpoints = settings.get('endpoints')?.value ?? (await localEndpoint(env));
   if (endpoints === undefined) {
@@ -32,34 +36,44 @@ export async function etcdConnection(settings: Settings, env: Environment): Prom
       hint: 'Give --endpoints http://…:2379 (or PGCTL_ENDPOINTS), or start one on this machine with `pgctl local up`.',
     });
   }
-  const file = async (name: string, what: string): Promise<Buffer | null> => {
+  const file = async (name: EtcdFileKind): Promise<Buffer | null> => {
     const path = settings.get(name)?.value;
-    return path === undefined ? null : readUserFile(path, what);
+    return path === undefined ? null : readEtcdFile(name, path, warn);
   };
-  const [ca, cert, key, password] = await Promise.all([
-    file('cacert', 'the CA file'),
-    file('cert', 'the certificate'),
-    file('key', 'the private key'),
-    file('etcd-password-file', 'the password file'),
+  const [ca, cert, key, hostCert, hostKey, password] = await Promise.all([
+    file('cacert'),
+    file('cert'),
+    file('key'),
+    file('host-cert'),
+    file('host-key'),
+    file('etcd-password-file'),
   ]);
   const user = settings.get('etcd-user')?.value;
   if ((user === undefined) !== (password === null)) {
     throw new PgctlError('usage', '--etcd-user and --etcd-password-file go together');
   }
+  const own = { ca, cert, key };
+  checkTlsFiles(own, { cert: '--cert', key: '--key' });
+  checkTlsFiles({ ca: null, cert: hostCert, key: hostKey }, { cert: '--host-cert', key: '--host-key' });
+  const auth = user === undefined || password === null ? null : { user, password: passwordOf(password) };
   return {
     endpoints: parseEndpoints(endpoints),
-    tls: ca === null && cert === null && key === null ? null : { ca, cert, key },
-    auth:
-      user === undefined || password === null
-        ? null
-        : { user, password: new Secret(password.toString('utf8').replace(/\r?\n$/, '')) },
+    tls: ca === null && cert === null ? null : own,
+    auth,
+    hostTls: hostTlsOf(own, { cert: hostCert, key: hostKey }),
   };
 }
 
 /** The endpoint of `local up`'s etcd, where there is one. */
 export async function localEndpoint(env: Environment): Promise<string | undefined> {
-  const text = await readFile(localEtcdFile(env), 'utf8').catch(() => null);
-  return text === null ? undefined : (JSON.parse(text) as { endpoint: string }).endpoint;
+  const file = localEtcdFile(env);
+  const text = await readFile(file, 'utf8').catch(() => null);
+  if (text === null) return undefined;
+  const endpoint = /"endpoint":\s*"([^"]+)"/.exec(text)?.[1];
+  if (endpoint !== undefined) return endpoint;
+  throw new PgctlError('usage', `${file} does not say where the local etcd is: it was changed or cut short`, {
+    hint: 'Remove it and run `pgctl local up` again, or give --endpoints.',
+  });
 }
 
 /** Endpoints as `--endpoints` and its kin take them: comma-separated. */

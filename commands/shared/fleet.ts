@@ -3,7 +3,7 @@ import type { FleetSnapshot } from '../../src/store/store.ts';
 import type { DatabaseDocument, InstanceDocument } from '../../src/ui/documents.ts';
 import type { App } from './app.ts';
 import { databaseDocument } from './database-document.ts';
-import { notFound, warnCorrupt } from './lookup.ts';
+import { notFound, refuseUnreadable, warnCorrupt } from './lookup.ts';
 
 /** Everything that is known of all databases, as of one moment, and how it is shown. */
 export interface ReadFleet {
@@ -46,28 +46,38 @@ export async function readDatabases(app: App): Promise<readonly DatabaseDocument
   return databases;
 }
 
-/** One instance, or the error that says there is none (exit 5). */
+/** One instance, or the error that says there is none (exit 5) or none that can be read (exit 7). */
 export async function requireInstanceDocument(app: App, id: string): Promise<InstanceDocument> {
-  const instances = (await readDatabases(app)).flatMap((database) => database.instances);
+  const { snapshot, databases } = await readFleet(app);
+  const instances = databases.flatMap((database) => database.instances);
   const found = instances.find((instance) => instance.instance_id === id);
-  if (found === undefined)
+  const [database = ''] = id.split('.', 1);
+  const { keys } = await app.store();
+  if (found === undefined) {
+    refuseUnreadable(snapshot.corrupt, keys.instances(), id);
+    refuseUnreadable(snapshot.corrupt, keys.databases(), database);
     throw notFound(
       'instance',
       id,
       instances.map((instance) => instance.instance_id),
     );
+  }
+  warnCorrupt(app, snapshot.corrupt);
   return found;
 }
 
-/** One database, or the error that says there is none (exit 5). */
+/** One database, or the error that says there is none (exit 5) or none that can be read (exit 7). */
 export async function requireDatabaseDocument(app: App, id: string): Promise<DatabaseDocument> {
-  const databases = await readDatabases(app);
+  const { snapshot, databases } = await readFleet(app);
   const found = databases.find((database) => database.id === id);
-  if (found === undefined)
+  if (found === undefined) {
+    refuseUnreadable(snapshot.corrupt, (await app.store()).keys.databases(), id);
     throw notFound(
       'database',
       id,
       databases.map((database) => database.id),
     );
+  }
+  warnCorrupt(app, snapshot.corrupt);
   return found;
 }

@@ -20,6 +20,13 @@ export const GLOBAL_OPTIONS: readonly GlobalOption[] = [
   { flags: '--cacert <file>', env: 'PGCTL_CACERT', summary: 'CA that signed the certificates of etcd' },
   { flags: '--cert <file>', env: 'PGCTL_CERT', summary: 'client certificate for etcd' },
   { flags: '--key <file>', env: 'PGCTL_KEY', summary: 'its private key' },
+  {
+    flags: '--host-cert <file>',
+    env: 'PGCTL_HOST_CERT',
+    summary: 'client certificate that hosts get',
+    fallback: "pgctl's own",
+  },
+  { flags: '--host-key <file>', env: 'PGCTL_HOST_KEY', summary: 'its private key' },
   { flags: '--etcd-user <name>', env: 'PGCTL_ETCD_USER', summary: 'user in etcd' },
   {
     flags: '--etcd-password-file <file>',

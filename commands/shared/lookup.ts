@@ -1,7 +1,7 @@
 import { PgctlError } from '../../src/errors.ts';
 import type { HostRecord, TaskRecord } from '../../src/records/types.ts';
 import { didYouMean } from '../../src/spec/nearest.ts';
-import type { CorruptValue, Stored } from '../../src/store/codec.ts';
+import { corruptError, type CorruptValue, type Stored } from '../../src/store/codec.ts';
 import type { Store } from '../../src/store/store.ts';
 import type { App } from './app.ts';
 
@@ -46,16 +46,27 @@ export function warnNearMiss(
   if (near !== '') app.ui.warn(`there is no ${what} ${name}; ${near}`);
 }
 
+/**
+ * What is there and cannot be read is not absent: who is told so would make it anew.
+ *
+ * @param id of what is asked for: the last part of its key
+ * @throws PgctlError `store_corrupt`
+ */
+export function refuseUnreadable(corrupt: readonly CorruptValue[], prefix: string, id: string): void {
+  const own = corrupt.filter(({ key }) => key.startsWith(prefix) && key.endsWith(`/${id}`));
+  if (own.length > 0) throw corruptError(own);
+}
+
 export async function requireHost(store: Store, id: string): Promise<Stored<HostRecord>> {
-  const { items } = await store.hosts.list();
+  const { items, corrupt } = await store.hosts.list();
   const found = items.find(({ value }) => value.host_id === id);
-  if (found === undefined)
-    throw notFound(
-      'host',
-      id,
-      items.map(({ value }) => value.host_id),
-    );
-  return found;
+  if (found !== undefined) return found;
+  refuseUnreadable(corrupt, store.keys.hosts(), id);
+  throw notFound(
+    'host',
+    id,
+    items.map(({ value }) => value.host_id),
+  );
 }
 
 /** How far back a near name of a task is looked for. */

@@ -16,7 +16,7 @@ import { taskDocument } from './task-document.ts';
 
 /** What operations work with. */
 export async function toolsOf(app: App): Promise<OperationTools> {
-  const [store, transport, { endpoints }, origin] = await Promise.all([
+  const [store, transport, { endpoints, hostTls }, origin] = await Promise.all([
     app.store(),
     app.transport(),
     app.connection(),
@@ -26,6 +26,7 @@ export async function toolsOf(app: App): Promise<OperationTools> {
     store,
     transport,
     endpoints,
+    hostTls,
     report: (event) => app.ui.report(event),
     now: () => new Date(),
     who: app.who(),

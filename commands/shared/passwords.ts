@@ -1,5 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { verifierSecret } from '../../plans/desired-state.ts';
+import {
+  ETCD_FILE_NAMES,
+  ETCD_FILES,
+  type EtcdTls,
+  type EtcdTlsDigests,
+} from '../../src/resources/etcd-tls.ts';
 import { etcdSecret } from '../../src/resources/etcd-user.ts';
 import { SYSTEM_SECRETS, type SystemSecret } from '../../src/resources/patroni-config.ts';
 import { SALT_BYTES, scramMatches, scramVerifier, secretDigest } from '../../src/scram.ts';
@@ -14,6 +20,8 @@ export interface PasswordsInput {
   readonly stored: ReadonlyMap<string, Secret>;
   /** Ids of the instances that have a user in etcd; null where etcd has no users. */
   readonly etcdUsers: readonly string[] | null;
+  /** What instances reach etcd with; nothing where that is not over TLS. */
+  readonly etcdTls: EtcdTls;
 }
 
 /** Secrets that the database needs: what is stored, and what is new or differs. */
@@ -22,6 +30,7 @@ export interface Passwords {
   readonly verifiers: ReadonlyMap<string, string>;
   /** Of etcd users, by the instance's id; undefined where etcd has no users. */
   readonly etcd: ReadonlyMap<string, string> | undefined;
+  readonly etcdTls: EtcdTlsDigests;
   readonly fresh: ReadonlyMap<string, Secret>;
 }
 
@@ -29,7 +38,7 @@ export interface Passwords {
  * The passwords of Patroni's accounts are random and made once. A user's verifier is made anew only where the
  * stored one is not of the password in the spec, so that the same spec plans nothing.
  */
-export function passwordsFor({ spec, stored, etcdUsers }: PasswordsInput): Passwords {
+export function passwordsFor({ spec, stored, etcdUsers, etcdTls }: PasswordsInput): Passwords {
   const fresh = new Map<string, Secret>();
   const digest = (name: string): string => {
     const secret = stored.get(name) ?? new Secret(randomBytes(PASSWORD_BYTES).toString('base64url'));
@@ -41,6 +50,11 @@ export function passwordsFor({ spec, stored, etcdUsers }: PasswordsInput): Passw
     string
   >;
   const etcd = etcdUsers === null ? undefined : new Map(etcdUsers.map((id) => [id, digest(etcdSecret(id))]));
+  const etcdFiles = Object.entries(etcdTls).map(([name, content]) => {
+    const { secret } = ETCD_FILES[name as keyof EtcdTls];
+    if (stored.get(secret)?.reveal() !== content.reveal()) fresh.set(secret, content);
+    return [name, secretDigest(content)];
+  });
   const verifiers = new Map<string, string>();
   for (const { username, password } of spec.database_users) {
     const name = verifierSecret(username);
@@ -53,15 +67,16 @@ export function passwordsFor({ spec, stored, etcdUsers }: PasswordsInput): Passw
       verifiers.set(username, secretDigest(known));
     }
   }
-  return { system, verifiers, etcd, fresh };
+  return { system, verifiers, etcd, etcdTls: Object.fromEntries(etcdFiles) as EtcdTlsDigests, fresh };
 }
 
-/** Secrets of users that the spec does not have any more, and of etcd users of instances that are gone. */
-export function obsoleteSecrets({ spec, stored, etcdUsers }: PasswordsInput): string[] {
+/** Secrets of users that the spec does not have any more, of etcd users of instances that are gone, and of etcd's files that are not needed. */
+export function obsoleteSecrets({ spec, stored, etcdUsers, etcdTls }: PasswordsInput): string[] {
   const wanted = new Set<string>([
     ...SYSTEM_SECRETS,
     ...spec.database_users.map(({ username }) => verifierSecret(username)),
     ...(etcdUsers ?? []).map(etcdSecret),
+    ...ETCD_FILE_NAMES.filter((name) => etcdTls[name] !== undefined).map((name) => ETCD_FILES[name].secret),
   ]);
   return [...stored.keys()].filter((name) => !wanted.has(name));
 }

@@ -1,9 +1,11 @@
-import { readFile } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import type { Readable } from 'node:stream';
 import type { Command } from 'commander';
 import { PgctlError } from '../../src/errors.ts';
 import { invalidSpec } from '../../src/spec/issue.ts';
 import { specFromOptions } from '../../src/spec/options.ts';
 import { readSpec, type ReadSpec } from '../../src/spec/read.ts';
+import { MAX_BYTES } from '../../src/spec/text.ts';
 import type { DatabaseSpec, SpecPositions, StoredSpec } from '../../src/spec/types.ts';
 import type { App } from './app.ts';
 
@@ -21,24 +23,23 @@ export interface SpecFlags {
   readonly postgresVersion?: string;
 }
 
-/** A spec is megabytes at most; more than this is not read. */
-const MAX_BYTES = 4 * 1024 * 1024;
-
-async function readStdin(app: App): Promise<Buffer> {
+/** What a spec can be, and enough more to tell that there is more: a file need not have an end. */
+async function readStart(stream: Readable): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of app.io.stdin) {
+  for await (const chunk of stream) {
     const bytes = Buffer.from(chunk as Uint8Array | string);
+    chunks.push(bytes);
     size += bytes.length;
     if (size > MAX_BYTES) break;
-    chunks.push(bytes);
   }
   return Buffer.concat(chunks);
 }
 
 /** Reads and validates a spec file, `-` for standard input. */
 export async function readSpecFile(app: App, file: string): Promise<GivenSpec> {
-  const text = await (file === '-' ? readStdin(app) : readFile(file)).catch((cause: unknown) => {
+  const stream = file === '-' ? app.io.stdin : createReadStream(file);
+  const text = await readStart(stream).catch((cause: unknown) => {
     const code = (cause as NodeJS.ErrnoException).code ?? 'error';
     throw new PgctlError('invalid_spec', `the spec ${file} cannot be read (${code})`, { cause });
   });

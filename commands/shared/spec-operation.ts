@@ -6,6 +6,7 @@ import { PgctlError } from '../../src/errors.ts';
 import { canonicalJson } from '../../src/json.ts';
 import type { InstanceDraft } from '../../src/records/planned.ts';
 import { resourceKey } from '../../src/plan/resource.ts';
+import { type EtcdTls, isOverTls } from '../../src/resources/etcd-tls.ts';
 import type { HostRecord, InstanceRecord } from '../../src/records/types.ts';
 import { invalidSpec, locateIssues } from '../../src/spec/issue.ts';
 import { didYouMean } from '../../src/spec/nearest.ts';
@@ -16,6 +17,7 @@ import { runOnHost } from '../../src/executor/on-host.ts';
 import { assertInTime } from '../../src/executor/refresh.ts';
 import type { Intention, View } from '../../src/executor/intention.ts';
 import type { OperationRequest, OperationTools } from '../../src/executor/operation.ts';
+import { refuseCorruptHosts } from '../../src/store/snapshot.ts';
 import { mayLockOut } from './lock-out.ts';
 import { obsoleteSecrets, passwordsFor } from './passwords.ts';
 
@@ -71,6 +73,10 @@ async function place(
   instances: readonly InstanceRecord[],
 ): Promise<readonly PlacedInstance[]> {
   const { spec, positions } = input;
+  refuseCorruptHosts(
+    view.snapshot,
+    spec.nodes.flatMap(({ host_ids }) => host_ids),
+  );
   const fresh = spec.nodes.flatMap((node) =>
     node.host_ids
       .filter((host) => !instances.some((i) => i.instance_id === instanceId(spec.id, node.name, host)))
@@ -151,7 +157,9 @@ export async function intentionFor(given: {
   const instances = await place(tools, view, input, records);
   const ids = instances.map(({ instance_id }) => instance_id);
   const etcdUsers = (await mayLockOut(tools.store)) ? ids : null;
-  const passwords = passwordsFor({ spec, stored: view.secrets, etcdUsers });
+  const etcdTls = neededTls(instances, tools);
+  const needed = { spec, stored: view.secrets, etcdUsers, etcdTls };
+  const passwords = passwordsFor(needed);
   const uid = before?.uid ?? randomUUID();
   const known = new Map(records.map((record) => [record.instance_id, record]));
   const desired = desiredState({
@@ -162,6 +170,7 @@ export async function intentionFor(given: {
     system_digests: passwords.system,
     verifier_digests: passwords.verifiers,
     etcd_digests: passwords.etcd,
+    etcd_tls: passwords.etcdTls,
   });
   return {
     desired: updateDatabase({
@@ -181,9 +190,22 @@ export async function intentionFor(given: {
     })),
     ports: newPorts(view, instances),
     secrets: passwords.fresh,
-    obsoleteSecrets: obsoleteSecrets({ spec, stored: view.secrets, etcdUsers }),
+    obsoleteSecrets: obsoleteSecrets(needed),
     lostHosts,
   };
+}
+
+/** What the instances reach etcd with: nothing where none does over TLS. @throws PgctlError `usage` */
+function neededTls(instances: readonly PlacedInstance[], { hostTls }: OperationTools): EtcdTls {
+  if (!instances.some(({ endpoints }) => isOverTls(endpoints))) return {};
+  if (hostTls.cacert !== undefined) return hostTls;
+  throw new PgctlError(
+    'usage',
+    'hosts cannot tell whether an etcd over TLS is the right one without its CA',
+    {
+      hint: 'Give it with --cacert (PGCTL_CACERT), also where it is one that your own machine knows. Nothing was changed.',
+    },
+  );
 }
 
 /** Each node's primary as Patroni says, by scope; none that is lost. */

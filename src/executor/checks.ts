@@ -4,6 +4,7 @@ import { type Resource, resourceKey, type ResourceKey } from '../plan/resource.t
 import { dataSize } from '../resources/data-size.ts';
 import { directoryType } from '../resources/directory.ts';
 import { typeOf } from '../resources/registry.ts';
+import { contextAt } from './lifecycle.ts';
 import { inspectResources, type Looking } from './refresh.ts';
 
 /** One host's reason why the operation cannot begin. */
@@ -60,7 +61,13 @@ export async function checkPlans(
     inspect(resource) {
       const previous = asked.get(resourceKey(resource))?.previous ?? null;
       const copyBytes = resource.type === directoryType.type ? (sizes.get(scopeOf(resource)) ?? null) : null;
-      return typeOf(resource).check?.(resource, { previous, copyBytes }) ?? null;
+      return (
+        typeOf(resource).check?.(
+          resource,
+          { previous, copyBytes },
+          contextAt({ kind: 'controller' }, resource, looking.around),
+        ) ?? null
+      );
     },
   });
   const findings = new Map<string, HostFinding>();

@@ -10,9 +10,10 @@ import { applyRefresh, assertReachable } from '../plan/refresh.ts';
 import { type Resource, resourceKey, type ResourceKey, type StoredResource } from '../plan/resource.ts';
 import type { PlanDocument } from '../plan/summary.ts';
 import type { RunOrigin, TaskRecord } from '../records/types.ts';
+import type { EtcdTls } from '../resources/etcd-tls.ts';
 import { MIGRATIONS } from '../resources/registry.ts';
 import type { DatabaseLock } from '../store/lock.ts';
-import { refuseCorrupt } from '../store/snapshot.ts';
+import { refuseCorrupt, refuseCorruptHosts } from '../store/snapshot.ts';
 import type { Store } from '../store/store.ts';
 import type { Transport } from '../transport/transport.ts';
 import type { Reporter } from '../ui/events.ts';
@@ -46,6 +47,8 @@ export interface OperationTools {
   readonly transport: Transport;
   /** etcd as pgctl reaches it; hosts use it unless they were given others. */
   readonly endpoints: readonly string[];
+  /** What hosts reach an etcd over TLS with. */
+  readonly hostTls: EtcdTls;
   readonly report: Reporter;
   readonly now: () => Date;
   readonly who: string;
@@ -84,6 +87,10 @@ interface Planned {
 async function readView(store: Store, databaseId: string): Promise<View> {
   const snapshot = await store.readDatabase(databaseId);
   refuseCorrupt(snapshot);
+  refuseCorruptHosts(
+    snapshot,
+    snapshot.instances.map(({ value }) => value.host_id),
+  );
   return {
     snapshot,
     hosts: new Map([...snapshot.hosts].map(([id, { value }]) => [id, value])),

@@ -1,6 +1,7 @@
 import { PgctlError } from '../errors.ts';
 import type { HostFacts, HostRecord } from '../records/types.ts';
 import { hostFactsStep, reachEtcdStep, readHostFacts, type ReadFacts } from '../steps/host-facts.ts';
+import type { EtcdTls } from '../resources/etcd-tls.ts';
 import type { Transport } from '../transport/transport.ts';
 import { LOCAL_ADDRESS } from '../transport/transport.ts';
 import { outputsOf, runOnHost } from './on-host.ts';
@@ -29,6 +30,8 @@ export interface ProbeRequest {
   readonly host: HostRecord;
   /** etcd as pgctl reaches it. */
   readonly endpoints: readonly string[];
+  /** What hosts reach an etcd over TLS with. */
+  readonly tls: EtcdTls;
   readonly now: () => Date;
 }
 
@@ -36,7 +39,7 @@ export interface ProbeRequest {
  * Looks at a host and returns its record with what was found. Throws `host_unreachable`, or `host_unusable`
  * where pgctl has no way to become root there (a local host of an ordinary user needs none).
  */
-export async function probeHost({ transport, host, endpoints, now }: ProbeRequest): Promise<ProbedHost> {
+export async function probeHost({ transport, host, endpoints, tls, now }: ProbeRequest): Promise<ProbedHost> {
   const before = now().getTime();
   // Without privileges: what the login user may do is one of the questions.
   const plain: HostRecord = { ...host, facts: null };
@@ -63,7 +66,7 @@ export async function probeHost({ transport, host, endpoints, now }: ProbeReques
     facts,
     updated_at: now().toISOString(),
   };
-  const reach = await reachFindings(transport, probed, endpoints);
+  const reach = await reachFindings(transport, probed, { endpoints: host.host_endpoints ?? endpoints, tls });
   return { host: probed, findings: [...factFindings(read), ...reach] };
 }
 
@@ -124,11 +127,11 @@ function factFindings({ facts, hasPostgresUser }: ReadFacts): HostProblem[] {
 async function reachFindings(
   transport: Transport,
   host: HostRecord,
-  endpoints: readonly string[],
+  etcd: Pick<ProbeRequest, 'endpoints' | 'tls'>,
 ): Promise<readonly HostProblem[]> {
   const { patroni } = host.facts as HostFacts;
   if (patroni === null) return [];
-  const steps = [reachEtcdStep(patroni.python, host.host_endpoints ?? endpoints)];
+  const steps = [reachEtcdStep({ python: patroni.python, ...etcd })];
   const result = await runOnHost({
     transport,
     host,

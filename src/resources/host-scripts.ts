@@ -19,7 +19,20 @@ import base64, json, os, shutil, ssl, sys, time, urllib.error, urllib.request
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 with open(os.path.join(HERE, "prepare.json")) as f:
     CONF = json.load(f)
-OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+def opener():
+    # Anew each time: the certificates may be replaced while this waits.
+    handlers = [urllib.request.ProxyHandler({})]
+    tls = CONF.get("tls")
+    if tls:
+        context = ssl.create_default_context(cafile=tls["cacert"])
+        # Newer Pythons want more of a CA than Patroni and pgctl do; who those reach must not be refused here.
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        if "cert" in tls:
+            context.load_cert_chain(tls["cert"], tls["key"])
+        handlers.append(urllib.request.HTTPSHandler(context=context))
+    return urllib.request.build_opener(*handlers)
 
 
 def b64(text):
@@ -35,7 +48,7 @@ def post(url, body, token=None):
     if token:
         headers["Authorization"] = token
     request = urllib.request.Request(url, json.dumps(body).encode(), headers)
-    with OPENER.open(request, timeout=3) as reply:
+    with opener().open(request, timeout=3) as reply:
         return json.load(reply)
 
 
@@ -50,7 +63,12 @@ def token_of(endpoint):
     try:
         return post(endpoint + "/v3/auth/authenticate", login)["token"]
     except urllib.error.HTTPError as refusal:
-        code = json.load(refusal).get("code")
+        said = refusal.read().decode(errors="replace")
+        try:
+            code = json.loads(said).get("code")
+        except ValueError:
+            # Not etcd's own words but its gateway's, or a proxy's: nothing that says anything of the user.
+            raise OSError("%s: %s" % (refusal, said.strip())) from None
         if code == INVALID_ARGUMENT:
             raise LockedOut() from None
         if code == FAILED_PRECONDITION:
@@ -85,9 +103,29 @@ def get(key):
     return found[0] if found else None
 
 
+def read(found):
+    try:
+        value = json.loads(base64.b64decode(found.get("value", "")))
+        return value if isinstance(value, dict) else {}
+    except ValueError:
+        return {}
+
+
+def readable(found):
+    return found is None or type(read(found).get("allowed")) is bool
+
+
 def guard():
+    told = False
     try:
         found = get(CONF["guard_key"])
+        # What nobody can read says neither yes nor no: somebody may put it back.
+        while not readable(found):
+            if not told:
+                print("pgctl: waiting: the value of %s in etcd is not what pgctl wrote" % CONF["guard_key"], file=sys.stderr, flush=True)
+                told = True
+            time.sleep(2)
+            found = get(CONF["guard_key"])
     except LockedOut:
         print(
             "pgctl: %s does not start: etcd does not know its user %s (it was removed from its database)"
@@ -95,7 +133,7 @@ def guard():
             file=sys.stderr,
         )
         return 1
-    value = json.loads(base64.b64decode(found.get("value", ""))) if found else None
+    value = read(found) if found else None
     if value and value.get("allowed") is True and value.get("database_uid") == CONF["database_uid"]:
         return 0
     why = "is not in etcd" if value is None else "says no"

@@ -3,8 +3,10 @@ import { stringify } from 'yaml';
 import type { JsonObject } from '../json.ts';
 import type { Resource, ResourceKey } from '../plan/resource.ts';
 import { Secret } from '../secret.ts';
+import { reachEtcdStep } from '../steps/host-facts.ts';
 import type { FileStep, ScriptStep, Step } from '../steps/step.ts';
 import { findingsOf } from './directory.ts';
+import { ETCD_FILES, ETCD_FILE_NAMES, etcdFilePaths, type EtcdTls, type EtcdTlsDigests } from './etcd-tls.ts';
 import { REST_USER } from './patroni-client.ts';
 import { POST_BOOTSTRAP, PREPARE, REPLICA } from './host-scripts.ts';
 import { attributesOf, buildResource, type Found, type LifecycleContext, type ResourceType } from './type.ts';
@@ -32,6 +34,8 @@ export interface PatroniConfigAttributes {
   readonly secret_digests: Readonly<Record<SystemSecret, string>>;
   /** The instance's own user in etcd; absent where etcd has none. */
   readonly etcd_user?: EtcdLogin;
+  /** Digests of the files that it reaches etcd with; absent where that is not over TLS. */
+  readonly etcd_tls?: EtcdTlsDigests;
 }
 
 /** Who an instance is in etcd. */
@@ -44,17 +48,20 @@ export interface EtcdLogin {
 
 /** Patroni's configuration with its passwords in place. */
 function withPasswords(
-  { config, etcd_user }: PatroniConfigAttributes,
+  { config, dir, etcd_user, etcd_tls }: PatroniConfigAttributes,
   context: LifecycleContext,
 ): JsonObject {
   const password = (name: SystemSecret): string => context.secret(name).reveal();
-  const login = etcd_user && {
-    username: etcd_user.user,
-    password: context.secret(etcd_user.password).reveal(),
+  const etcd = {
+    ...(config.etcd3 as JsonObject),
+    ...(etcd_tls === undefined ? {} : etcdFilePaths(dir, etcd_tls)),
+    ...(etcd_user === undefined
+      ? {}
+      : { username: etcd_user.user, password: context.secret(etcd_user.password).reveal() }),
   };
   return {
     ...config,
-    ...(login === undefined ? {} : { etcd3: { ...(config.etcd3 as JsonObject), ...login } }),
+    ...(Object.keys(etcd).length === 0 ? {} : { etcd3: etcd }),
     restapi: {
       ...(config.restapi as JsonObject),
       authentication: { username: REST_USER, password: password('restapi') },
@@ -69,10 +76,25 @@ function withPasswords(
   };
 }
 
+/** What Python's reader takes for the end of a line, or refuses, and the writer leaves as it is. */
+const ESCAPED = /[\u007f-\u009f\u2028\u2029\ufeff\ufffe\uffff]/g;
+
+/**
+ * YAML as Patroni's Python reads it. That is version 1.1, to which a bare `yes`, `12:30:45` or `=` is no text,
+ * so every text is in quotes. Keys are words of Patroni's and names of parameters, which need none.
+ */
+export function patroniYaml(config: JsonObject): string {
+  const yaml = stringify(config, {
+    defaultStringType: 'QUOTE_DOUBLE',
+    defaultKeyType: 'PLAIN',
+    lineWidth: 0,
+    aliasDuplicateObjects: false,
+  });
+  return yaml.replace(ESCAPED, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
 function files(a: PatroniConfigAttributes, context: LifecycleContext): FileStep[] {
-  // Patroni reads YAML 1.1, in which a bare `off` is no text: it would become False, and stay so in Postgres.
-  const format = { version: '1.1', lineWidth: 0, aliasDuplicateObjects: false } as const;
-  const yaml = stringify(withPasswords(a, context), format);
+  const yaml = patroniYaml(withPasswords(a, context));
   const prepare = {
     instance_id: a.instance_id,
     database_uid: a.database_uid,
@@ -83,6 +105,7 @@ function files(a: PatroniConfigAttributes, context: LifecycleContext): FileStep[
     ...(a.etcd_user === undefined
       ? {}
       : { etcd: { name: a.etcd_user.user, password: context.secret(a.etcd_user.password).reveal() } }),
+    ...(a.etcd_tls === undefined ? {} : { tls: etcdFilePaths(a.dir, a.etcd_tls) }),
   };
   const prepareJson = `${JSON.stringify(prepare, null, 2)}\n`;
   const file = (name: string, mode: string, content: string | Secret): FileStep => ({
@@ -93,6 +116,9 @@ function files(a: PatroniConfigAttributes, context: LifecycleContext): FileStep[
     content,
   });
   return [
+    ...ETCD_FILE_NAMES.filter((name) => a.etcd_tls?.[name] !== undefined).map((name) =>
+      file(ETCD_FILES[name].file, '0600', context.secret(ETCD_FILES[name].secret)),
+    ),
     file('bin/postgres-bin-dir', '0600', `${a.bin_dir}\n`),
     file('bin/prepare', '0700', `#!${a.python}\n${PREPARE}`),
     file('bin/post-bootstrap', '0700', POST_BOOTSTRAP),
@@ -110,7 +136,7 @@ function files(a: PatroniConfigAttributes, context: LifecycleContext): FileStep[
 const CLOCK_LIMIT_SECONDS = 60;
 
 // Patroni's own Python, since that is what asks etcd later on; no proxy, for the same reason. One endpoint that
-// answers is enough, and what a certificate is worth is not decided here: over TLS there may be one to show first.
+// answers is enough. Not over TLS, where there are certificates to show; see checkEtcdOverTls.
 const CHECK_ETCD = `
 "$1" - "$@" <<'END' 2>/dev/null || :
 import email.utils, ssl, sys, time, urllib.error, urllib.request
@@ -145,6 +171,28 @@ function checkEtcd({ python, endpoints }: PatroniConfigAttributes): ScriptStep {
   };
 }
 
+/** The unit's guard waits for an etcd that does not take its certificate as for one that is away: for ever. */
+function checkEtcdOverTls(
+  { python, endpoints }: PatroniConfigAttributes,
+  files: EtcdTlsDigests,
+  context: Pick<LifecycleContext, 'secret'>,
+): ScriptStep {
+  const tls = ETCD_FILE_NAMES.filter((name) => files[name] !== undefined).map((name) => [
+    name,
+    context.secret(ETCD_FILES[name].secret),
+  ]);
+  return reachEtcdStep({ python, endpoints, tls: Object.fromEntries(tls) as EtcdTls });
+}
+
+/** Removes the files for etcd that are of no use any more; a private key is among them. */
+function removeFiles(wanted: PatroniConfigAttributes, before: PatroniConfigAttributes): Step[] {
+  const paths = ETCD_FILE_NAMES.filter(
+    (name) => before.etcd_tls?.[name] !== undefined && wanted.etcd_tls?.[name] === undefined,
+  ).map((name) => `${wanted.dir}/${ETCD_FILES[name].file}`);
+  if (paths.length === 0) return [];
+  return [{ kind: 'script', name: 'remove files', script: 'rm -f -- "$@"', args: paths, account: 'admin' }];
+}
+
 /** Patroni's configuration and the small programs that run beside it, all of them files of postgres. */
 export const patroniConfigType: ResourceType = {
   type: 'patroni_config',
@@ -163,13 +211,17 @@ export const patroniConfigType: ResourceType = {
     read: ([output]): Found => ({ kind: output?.stdout.trim() === 'found' ? 'found' : 'not_found' }),
   }),
   create: (resource, context): Step[] => files(attributesOf<PatroniConfigAttributes>(resource), context),
-  update: (resource, _previous, context): Step[] =>
-    files(attributesOf<PatroniConfigAttributes>(resource), context),
-  check(resource, { previous }) {
+  update: (resource, previous, context): Step[] => [
+    ...files(attributesOf<PatroniConfigAttributes>(resource), context),
+    ...removeFiles(attributesOf(resource), attributesOf(previous)),
+  ],
+  check(resource, { previous }, context) {
     const a = attributesOf<PatroniConfigAttributes>(resource);
     const before = previous === null ? null : attributesOf<PatroniConfigAttributes>(previous);
-    if (before !== null && isDeepStrictEqual(a.endpoints, before.endpoints)) return null;
-    return { steps: [checkEtcd(a)], read: findingsOf };
+    const wanted = [a.endpoints, a.etcd_tls];
+    if (before !== null && isDeepStrictEqual(wanted, [before.endpoints, before.etcd_tls])) return null;
+    const step = a.etcd_tls === undefined ? checkEtcd(a) : checkEtcdOverTls(a, a.etcd_tls, context);
+    return { steps: [step], read: findingsOf };
   },
   // The directory it stands in goes next, with everything in it.
   inert: (type) => type === 'delete',

@@ -64,7 +64,11 @@ export interface ResourceType {
   update(resource: Resource, previous: Resource, context: LifecycleContext): readonly Step[];
   delete(resource: Resource, context: LifecycleContext): readonly Step[];
   /** What must hold on the host before a create or update is marked. Only reads. Null: nothing. */
-  check?(resource: Resource, question: CheckQuestion): Inspection<readonly CheckFinding[]> | null;
+  check?(
+    resource: Resource,
+    question: CheckQuestion,
+    context: Pick<LifecycleContext, 'secret'>,
+  ): Inspection<readonly CheckFinding[]> | null;
   /** For the type that stands for an instance: what its create or update saw. */
   observe?(outputs: readonly StepOutput[]): InstanceObservation | null;
 }

@@ -1,3 +1,5 @@
+import { quoted } from './wording.ts';
+
 /** Where a value stands in a spec: field names and list indices from the root. */
 export type Path = readonly (string | number)[];
 
@@ -8,7 +10,7 @@ export function pathText(path: Path): string {
   let text = '';
   for (const part of path) {
     if (typeof part === 'number') text += `[${part}]`;
-    else if (!PLAIN_NAME.test(part)) text += `[${JSON.stringify(part)}]`;
+    else if (!PLAIN_NAME.test(part)) text += `[${quoted(part)}]`;
     else text += text === '' ? part : `.${part}`;
   }
   return text;

@@ -1,5 +1,3 @@
-import { counted } from './wording.ts';
-
 /** Larger files are no specs; the limit keeps reading well under a second. */
 export const MAX_BYTES = 1024 * 1024;
 
@@ -37,7 +35,7 @@ function readablePart(bytes: Uint8Array): string {
 /** A file's bytes as text, or why they are none. A byte order mark is dropped. */
 export function decodeText(bytes: Uint8Array): TextResult {
   if (bytes.length > MAX_BYTES) {
-    const message = `the file has ${counted(bytes.length, 'byte')}; a spec has at most ${MAX_BYTES}`;
+    const message = `the file has more than ${MAX_BYTES} bytes; a spec is much smaller`;
     return { ok: false, message, line: 1, column: 1 };
   }
   let text: string;

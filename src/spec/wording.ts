@@ -4,13 +4,17 @@ const SHOWN = 60;
 /** Characters that would move the cursor or reorder the line on a terminal: controls, formats, separators, lone surrogates. */
 const UNSAFE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 
-/** Text in quotes, safe to print on a terminal, with a long one cut. Never for what may be a secret. */
-export function shown(text: string): string {
-  const cut = text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text;
-  return JSON.stringify(cut).replace(
+/** Text in quotes, safe to print on a terminal. Different texts stay different. */
+export function quoted(text: string): string {
+  return JSON.stringify(text).replace(
     UNSAFE,
     (character) => `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`,
   );
+}
+
+/** The same, with a long one cut. Never for what may be a secret. */
+export function shown(text: string): string {
+  return quoted(text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text);
 }
 
 /** What sort of value this is, in the words of somebody who writes YAML. */

@@ -1,4 +1,5 @@
 import type { HostFacts } from '../records/types.ts';
+import { Secret } from '../secret.ts';
 import type { ScriptStep, StepOutput } from './step.ts';
 
 // One fact a line, `name<TAB>value`. Only reads, needs no more than a shell and coreutils, and works for an
@@ -97,28 +98,66 @@ export function readHostFacts(output: StepOutput, clock: FactsClock): ReadFacts 
   };
 }
 
-// Patroni's own Python, since that is what asks etcd later on; no proxy, for the same reason.
+// Patroni's own Python, since that is what asks etcd later on; no proxy, for the same reason. The certificate
+// and its key are read from memory: nothing of them is left on a host that may never get an instance.
 const REACH_ETCD = `
-python=$1; shift
-for url; do
-  "$python" -c '
-import sys, urllib.request
-opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-try:
-    opener.open(sys.argv[1] + "/version", timeout=5).read()
-except Exception as error:
-    print("etcd at %s cannot be reached from there: %s" % (sys.argv[1], error))
-' "$url"
-done
+import json, os, ssl, sys, urllib.error, urllib.request
+
+tls = json.load(sys.stdin)
+RANGE = json.dumps({"key": "AA=="}).encode()
+
+
+def in_memory(text):
+    fd = os.memfd_create("pgctl")
+    os.write(fd, text.encode())
+    return "/proc/self/fd/%d" % fd
+
+
+def opener():
+    context = ssl.create_default_context(cadata=tls.get("cacert"))
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT  # Patroni does not want that much of a CA
+    if "cert" in tls:
+        context.load_cert_chain(in_memory(tls["cert"]), in_memory(tls["key"]))
+    return urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
+
+
+def ask(url):
+    opener().open(url + "/version", timeout=5).read()
+    if "cert" not in tls:
+        return
+    # With users, etcd takes no certificate that has a CommonName over this way, and that is Patroni's way.
+    request = urllib.request.Request(url + "/v3/kv/range", RANGE, {"Content-Type": "application/json"})
+    try:
+        opener().open(request, timeout=5).read()
+    except urllib.error.HTTPError as refusal:
+        said = refusal.read().decode(errors="replace").strip()
+        if refusal.headers.get_content_type() != "application/json":
+            raise OSError("%s (%s)" % (said, refusal)) from None
+
+
+for url in sys.argv[1:]:
+    try:
+        ask(url)
+    except Exception as error:
+        print("etcd at %s cannot be reached from there: %s" % (url, error))
 `;
 
+export interface ReachRequest {
+  readonly python: string;
+  readonly endpoints: readonly string[];
+  /** What an etcd over TLS is reached with, in PEM: `cacert`, `cert` and `key`. */
+  readonly tls: Readonly<Record<string, Secret>>;
+}
+
 /** Tries each endpoint from the host; prints a line for each that does not answer. */
-export function reachEtcdStep(python: string, endpoints: readonly string[]): ScriptStep {
+export function reachEtcdStep({ python, endpoints, tls }: ReachRequest): ScriptStep {
+  const contents = Object.entries(tls).map(([name, content]) => [name, content.reveal()]);
   return {
     kind: 'script',
     name: 'reach etcd',
-    script: REACH_ETCD,
-    args: [python, ...endpoints],
+    script: 'python=$1 program=$2; shift 2; exec "$python" -c "$program" "$@"',
+    args: [python, REACH_ETCD, ...endpoints],
+    stdin: new Secret(JSON.stringify(Object.fromEntries(contents))),
     account: 'admin',
   };
 }

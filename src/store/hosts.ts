@@ -77,6 +77,19 @@ export class Hosts {
   }
 
   /**
+   * Asks etcd whether its user may write a host's record, and writes nothing: before a machine is looked at
+   * for a record that cannot be kept.
+   *
+   * @throws PgctlError `etcd_refused`
+   */
+  async assertPermitted(host: string): Promise<void> {
+    const key = this.#keys.host(host);
+    // Rights are asked for all that a transaction could do, and no key has this version.
+    const compare = [{ key, version: '-1' }];
+    await this.#kv.txn({ compare, success: [{ op: 'put', key, value: '' }], failure: [] });
+  }
+
+  /**
    * Writes a host's record. Returns its new mod revision.
    *
    * @throws PgctlError `stale` where it is not as expected

@@ -142,6 +142,20 @@ export function refuseCorrupt(snapshot: DatabaseSnapshot): void {
   if (snapshot.corrupt.length > 0) throw corruptError(snapshot.corrupt);
 }
 
+/**
+ * The same for the records of hosts that the operation needs. One that cannot be read is not one that is not
+ * registered.
+ *
+ * @throws PgctlError `store_corrupt`
+ */
+export function refuseCorruptHosts(snapshot: DatabaseSnapshot, hosts: readonly string[]): void {
+  const needed = snapshot.corruptElsewhere.filter(({ key }) => {
+    const [kind, id = ''] = key.split('/').slice(-2);
+    return kind === 'hosts' && hosts.includes(id);
+  });
+  if (needed.length > 0) throw corruptError(needed);
+}
+
 /** The database of a snapshot, which has to be there. @throws PgctlError `not_found` */
 export function requireDatabase(snapshot: DatabaseSnapshot): Stored<DatabaseRecord> {
   if (snapshot.database !== null) return snapshot.database;

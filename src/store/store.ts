@@ -14,7 +14,7 @@ import { Instances } from './instances.ts';
 import { Keys } from './keys.ts';
 import { Kv } from './kv.ts';
 import type { DatabaseLock } from './lock.ts';
-import { assertWritable, prepareToChange, readMeta, storeKey, type Changeable } from './meta.ts';
+import { assertWritable, FORMAT, prepareToChange, readMeta, storeKey, type Changeable } from './meta.ts';
 import { deleteDatabaseRecords, fail, finalize } from './outcome.ts';
 import { Patroni } from './patroni.ts';
 import { updatePlannedInstanceStates } from './planned.ts';
@@ -114,6 +114,12 @@ export class Store {
   /** Null where nothing was ever written. */
   meta(): Promise<MetaRecord | null> {
     return readMeta(this.kv, this.keys);
+  }
+
+  /** The store's format where a newer pgctl wrote it; null for one that is known here. Reading goes on. */
+  async newerFormat(): Promise<number | null> {
+    const format = (await this.meta())?.format ?? FORMAT;
+    return format > FORMAT ? format : null;
   }
 
   /**

@@ -105,6 +105,8 @@ describe('context show', () => {
       cacert              -                       default
       cert                -                       default
       key                 -                       default
+      host_cert           pgctl's own             default
+      host_key            -                       default
       etcd_user           -                       default
       etcd_password_file  -                       default
       prefix              /mine                   PGCTL_PREFIX

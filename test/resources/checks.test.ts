@@ -14,7 +14,7 @@ import type { ResourceType } from '../../src/resources/type.ts';
 import { attributesOf } from '../../src/resources/type.ts';
 import type { HostStep } from '../../src/steps/step.ts';
 import { runSteps } from '../steps/run-steps.ts';
-import { aConfig, anInstance } from './fixtures.ts';
+import { CONTEXT, aConfig, anInstance } from './fixtures.ts';
 
 // Real processes, on a machine that may be busy.
 vi.setConfig({ testTimeout: 30_000 });
@@ -34,7 +34,7 @@ const stored = (resource: Resource): StoredResource => ({ ...resource, needs_rec
 
 function findings(type: ResourceType, resource: Resource, previous: Resource | null = null): string[] | null {
   const question = { previous: previous === null ? null : stored(previous), copyBytes: null };
-  const check = type.check?.(resource, question) ?? null;
+  const check = type.check?.(resource, question, CONTEXT) ?? null;
   if (check === null) return null;
   const { outputs, status, stderr } = runSteps(check.steps as HostStep[]);
   expect([status, stderr]).toEqual([0, '']);

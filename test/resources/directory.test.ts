@@ -44,7 +44,7 @@ const refresh = () => {
   return look?.read(runSteps(look.steps as HostStep[]).outputs);
 };
 const findings = (of = resource, question: Partial<CheckQuestion> = {}): string[] => {
-  const check = directoryType.check?.(of, { previous: null, copyBytes: null, ...question });
+  const check = directoryType.check?.(of, { previous: null, copyBytes: null, ...question }, CONTEXT);
   const outputs = runSteps((check?.steps ?? []) as HostStep[]).outputs;
   return (check?.read(outputs) ?? []).map(({ message }) => message);
 };
@@ -218,7 +218,9 @@ describe('what killed steps left', () => {
   });
 
   it('of a check before it took its probe away is gone after the next create, wherever it was', () => {
-    const check = scriptOf(directoryType.check?.(resource, { previous: null, copyBytes: null })?.steps ?? []);
+    const check = scriptOf(
+      directoryType.check?.(resource, { previous: null, copyBytes: null }, CONTEXT)?.steps ?? [],
+    );
     killed(check, 'rmdir');
     mkdirSync(base, { recursive: true });
     killed(check, 'rmdir');
@@ -289,7 +291,7 @@ describe('looking at the directory', () => {
   it('that is there finds nothing, and one that was lost is looked for room again', () => {
     const previous: StoredResource = { ...resource, needs_recreate: false, error: null };
     const asked = (of: StoredResource): unknown =>
-      directoryType.check?.(resource, { previous: of, copyBytes: null });
+      directoryType.check?.(resource, { previous: of, copyBytes: null }, CONTEXT);
     expect([asked(previous), asked({ ...previous, needs_recreate: true })]).toEqual([
       null,
       expect.objectContaining({ steps: [expect.anything()] }),

@@ -1,5 +1,6 @@
 import { clusterConfig } from '../../src/resources/cluster-config.ts';
 import { directory } from '../../src/resources/directory.ts';
+import type { EtcdFileName } from '../../src/resources/etcd-tls.ts';
 import { etcdUser } from '../../src/resources/etcd-user.ts';
 import { instance, type InstanceAttributes } from '../../src/resources/instance.ts';
 import { member } from '../../src/resources/member.ts';
@@ -26,6 +27,9 @@ export const SECRETS: Readonly<Record<string, string>> = {
   replication: "canary: 'replication' #",
   restapi: 'canary-restapi',
   'etcd.own': 'canary-etcd',
+  'etcd_tls.cacert': 'the CA\n',
+  'etcd_tls.cert': 'the certificate\n',
+  'etcd_tls.key': 'canary-etcd-key\n',
   'verifier.app': 'SCRAM-SHA-256$4096:c2FsdA==$c3RvcmVk:c2VydmVy',
 };
 
@@ -117,6 +121,13 @@ export const anEtcdUser = (): Resource =>
 export function aConfigWithEtcdUser(): Resource {
   const config = aConfig({ etcd3: { hosts: ['10.0.0.9:2379'] } });
   return { ...config, attributes: { ...config.attributes, etcd_user: ETCD_LOGIN } };
+}
+
+/** The configuration of an instance whose etcd is reached over TLS. */
+export function aConfigOverTls(names: readonly EtcdFileName[] = ['cacert', 'cert', 'key']): Resource {
+  const config = aConfig({ etcd3: { hosts: ['10.0.0.9:2379'], protocol: 'https' } });
+  const etcd_tls = Object.fromEntries(names.map((name) => [name, `d-${name}`]));
+  return { ...config, attributes: { ...config.attributes, etcd_tls } };
 }
 
 /** One resource of every type. */

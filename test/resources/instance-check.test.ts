@@ -7,7 +7,7 @@ import { afterAll, describe, expect, it, vi } from 'vitest';
 import { instanceType, type InstanceAttributes } from '../../src/resources/instance.ts';
 import type { HostStep } from '../../src/steps/step.ts';
 import { runSteps } from '../steps/run-steps.ts';
-import { anInstance } from './fixtures.ts';
+import { CONTEXT, anInstance } from './fixtures.ts';
 
 vi.setConfig({ testTimeout: 30_000 });
 
@@ -28,7 +28,7 @@ async function listen(cwd: string): Promise<number> {
 }
 
 function portFindings(attributes: Partial<InstanceAttributes>): string[] {
-  const check = instanceType.check?.(anInstance(attributes), { previous: null, copyBytes: null });
+  const check = instanceType.check?.(anInstance(attributes), { previous: null, copyBytes: null }, CONTEXT);
   const { outputs, stderr } = runSteps((check?.steps ?? []) as HostStep[]);
   expect(stderr).toBe('');
   return (check?.read(outputs) ?? []).map(({ message }) => message).filter((text) => text.startsWith('port'));

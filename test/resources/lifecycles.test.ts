@@ -8,10 +8,12 @@ import { attributesOf } from '../../src/resources/type.ts';
 import { revealText, type FileStep, type ScriptStep, type Step } from '../../src/steps/step.ts';
 import {
   aConfig,
+  aConfigOverTls,
   aConfigWithEtcdUser,
   aRole,
   anInstance,
   CONTEXT,
+  DIR,
   INSTANCE,
   ONE_OF_EACH,
   SECRETS,
@@ -24,7 +26,7 @@ function lifecycleOf(resource: Resource): Readonly<Record<string, readonly Step[
   const type = typeOf(resource);
   return {
     refresh: type.refresh(resource, CONTEXT)?.steps ?? null,
-    check: type.check?.(resource, { previous: null, copyBytes: null })?.steps ?? null,
+    check: type.check?.(resource, { previous: null, copyBytes: null }, CONTEXT)?.steps ?? null,
     create: type.create(resource, CONTEXT),
     update: type.update(resource, resource, CONTEXT),
     delete: type.delete(resource, CONTEXT),
@@ -93,6 +95,38 @@ describe('patroni_config of an instance that has a user in etcd', () => {
       ['0600', 'postgres'],
     ]);
     expect(JSON.stringify([config, steps])).not.toContain('canary');
+  });
+});
+
+describe('the configuration of an instance whose etcd is reached over TLS', () => {
+  const config = aConfigOverTls();
+  const type = typeOf(config);
+  const filesOf = (resource: Resource): FileStep[] => type.create(resource, CONTEXT) as FileStep[];
+  const contentOf = (steps: readonly FileStep[], name: string): string =>
+    revealText(steps.find(({ path }) => path === `${DIR}/${name}`)?.content ?? '');
+  const paths = {
+    cacert: `${DIR}/etcd-ca.pem`,
+    cert: `${DIR}/etcd-cert.pem`,
+    key: `${DIR}/etcd-key.pem`,
+  };
+
+  it('names the files to Patroni and to the guard, and comes after them', () => {
+    const steps = filesOf(config);
+    expect(parse(contentOf(steps, 'patroni.yml'))).toMatchObject({ etcd3: { protocol: 'https', ...paths } });
+    expect(JSON.parse(contentOf(steps, 'prepare.json'))).toMatchObject({ tls: paths });
+    expect(contentOf(steps, 'etcd-key.pem')).toBe('canary-etcd-key\n');
+    expect(steps.slice(0, 3).map(({ path, mode, owner }) => [path, mode, owner])).toEqual(
+      Object.values(paths).map((path) => [path, '0600', 'postgres']),
+    );
+    expect(JSON.stringify([config, steps])).not.toContain('canary');
+  });
+
+  it('has no certificate where etcd asks for none, and takes away one that was there', () => {
+    const bare = aConfigOverTls(['cacert']);
+    const { etcd3 } = parse(contentOf(filesOf(bare), 'patroni.yml')) as { etcd3: object };
+    expect(etcd3).toEqual({ hosts: ['10.0.0.9:2379'], protocol: 'https', cacert: paths.cacert });
+    const [removal, ...none] = type.update(bare, config, CONTEXT).filter((step) => step.kind === 'script');
+    expect([removal?.args, none]).toEqual([[paths.cert, paths.key], []]);
   });
 });
 

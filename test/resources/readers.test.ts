@@ -55,7 +55,7 @@ describe('a refresh', () => {
 
 describe('a check', () => {
   it.each(['directory', 'unit', 'instance'])('of a %s finds one thing a line', (type) => {
-    const check = typeOf(one(type)).check?.(one(type), { previous: null, copyBytes: null });
+    const check = typeOf(one(type)).check?.(one(type), { previous: null, copyBytes: null }, CONTEXT);
     expect(check?.read(said(''))).toEqual([]);
     expect(check?.read([])).toEqual([]);
     expect(check?.read(said('port 5432 is taken\n\nno space\n'))).toEqual([

@@ -29,7 +29,7 @@ describe('a file that is no spec', () => {
     [
       'too large',
       'a'.repeat(1024 * 1024 + 1),
-      ['1:1: the file has 1048577 bytes; a spec has at most 1048576'],
+      ['1:1: the file has more than 1048576 bytes; a spec is much smaller'],
     ],
     ['two documents', 'id: a\n---\nid: b\n', ['2:1: the file holds several documents; keep one']],
     [

@@ -77,6 +77,8 @@ describe('an etcd with users', () => {
     expect(error).toMatchObject({ code: 'etcd_refused', exitCode: 7 });
     expect((error as Error).message).toContain('etcd does not permit this');
     expect(await errorOf(store.hosts.put(host('host-1'), 'absent'))).toMatchObject({ code: 'etcd_refused' });
+    expect(await errorOf(store.hosts.assertPermitted('host-1'))).toMatchObject({ code: 'etcd_refused' });
+    await as('ann').hosts.assertPermitted('host-1');
     expect(await as('ann').kv.range(`${PREFIX}/v1/hosts/`)).toEqual([]);
   });
 

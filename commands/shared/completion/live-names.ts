@@ -76,7 +76,7 @@ async function knownNames(named: Named, { words, env, limitMs }: NamesQuery): Pr
   const cached = await readCache(file);
   if (cached !== null && cached.ageMs < FRESH_MS) return cached.names;
   try {
-    const connection = await etcdConnection(settings, env);
+    const connection = await etcdConnection(settings, env, () => undefined);
     const left = Math.max(1, Math.floor(limitMs - (performance.now() - begun) - FALLBACK_MS));
     const prefix = settings.get('prefix')?.value ?? '/pgctl';
     const names = await within(left, readNames({ ...connection, prefix, named, limitMs: left }));

@@ -22,7 +22,8 @@ export class PointsWorld implements World {
   readonly hosts: readonly FaultHost[];
   readonly machines: StandInHosts;
   readonly store: Store;
-  readonly #env: Record<string, string>;
+  /** The operator's surroundings. */
+  readonly env: Readonly<Record<string, string>>;
   readonly #etcd: Etcd;
   readonly #patroni: StandInPatroni;
   readonly #home: string;
@@ -37,9 +38,9 @@ export class PointsWorld implements World {
     this.machines = parts.machines;
     this.hosts = parts.machines.ids.map((id) => ({ id, ...parts.machines.look(id) }));
     const endpoint = parts.etcd.endpoint;
-    this.#env = { HOME: parts.home, USER: 'tester', PGCTL_ENDPOINTS: endpoint, PGCTL_SSH: SSH };
+    this.env = { HOME: parts.home, USER: 'tester', PGCTL_ENDPOINTS: endpoint, PGCTL_SSH: SSH };
     this.store = openStore({
-      ...{ endpoints: [endpoint], tls: null, auth: null, prefix: '/pgctl', env: this.#env },
+      ...{ endpoints: [endpoint], tls: null, auth: null, prefix: '/pgctl', env: this.env },
     });
     this.#patroni = new StandInPatroni(this.store.kv, this.store.keys, this.machines);
   }
@@ -90,13 +91,13 @@ export class PointsWorld implements World {
 
   /** Runs a command that is killed at a point, counted from 1; one that has fewer ends by itself. */
   async attempt(args: readonly string[], killAt: number): Promise<KillableOutcome> {
-    const outcome = await killable(args, { env: this.#env, killAt });
+    const outcome = await killable(args, { env: this.env, killAt });
     if (outcome.kind === 'ended') this.#hear(args, outcome);
     return outcome;
   }
 
   async run(args: readonly string[]): Promise<Ran> {
-    const outcome = await killable(args, { env: this.#env });
+    const outcome = await killable(args, { env: this.env });
     if (outcome.kind === 'killed') throw new Error(`${args.join(' ')} was killed`);
     this.#hear(args, outcome);
     return { exitCode: outcome.code, stdout: outcome.stdout, stderr: outcome.stderr };
