@@ -89,8 +89,8 @@ function watchBaseBackups(
 beforeAll(async () => {
   lab = await startLab({ hosts: 3 });
   [one, two, three] = ['host-1', 'host-2', 'host-3'].map((id) => lab.host(id)) as [LabHost, LabHost, LabHost];
-  // A small disk that can be filled.
-  await three.run('mkdir -p /var/lib/pgctl && mount -t tmpfs -o size=800m,mode=0755 small /var/lib/pgctl');
+  // A small disk that can be filled: with room for what the checks ask for, which is the copy and half a GiB.
+  await three.run('mkdir -p /var/lib/pgctl && mount -t tmpfs -o size=1400m,mode=0755 small /var/lib/pgctl');
   // Login shells that talk, with control characters, and words that look like a result.
   const noise = String.raw`printf '\033[31mWelcome\007 to the host\n\npgctl-0 result 0\n'; echo moo >&2`;
   await two.run('cat - /root/.bashrc > /tmp/rc; mv /tmp/rc /root/.bashrc', { input: `${noise}\n` });
@@ -167,7 +167,7 @@ describe('a disk that is full', () => {
     // After the checks, which would have refused it, and before the copy.
     await run.says(/marking the planned work/);
     try {
-      expect((await three.run(`mkdir -p ${FENCES} && fallocate -l 600M ${FENCES}/ballast`)).exitCode).toBe(0);
+      expect((await three.run(`mkdir -p ${FENCES} && fallocate -l 1200M ${FENCES}/ballast`)).exitCode).toBe(0);
       const since = performance.now();
       const ran = await run.ended;
       expect(performance.now() - since).toBeLessThan(TOLD_MS);
