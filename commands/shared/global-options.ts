@@ -26,7 +26,7 @@ export const GLOBAL_OPTIONS: readonly GlobalOption[] = [
     summary: 'client certificate that hosts get',
     fallback: "pgctl's own",
   },
-  { flags: '--host-key <file>', env: 'PGCTL_HOST_KEY', summary: 'its private key' },
+  { flags: '--host-key <file>', env: 'PGCTL_HOST_KEY', summary: 'private key of --host-cert' },
   { flags: '--etcd-user <name>', env: 'PGCTL_ETCD_USER', summary: 'user in etcd' },
   {
     flags: '--etcd-password-file <file>',
