@@ -17,7 +17,7 @@ import { specOperation } from './spec-operation.ts';
 
 /** A plan in a file: what was wanted, what it was made against, and what was shown. Holds no secret. */
 interface SavedPlan {
-  readonly kind: 'SavedPlan';
+  readonly format: typeof FORMAT;
   readonly version: 1;
   readonly made_at: string;
   readonly store_id: string;
@@ -38,12 +38,14 @@ interface Place {
   readonly patroni_port: number;
 }
 
+/** Says what the file is; it is no document that is printed. */
+const FORMAT = 'pgctl-plan';
 const VERSION = 1;
 /** More than this is no plan. */
 const MAX_BYTES = 64 * 1024 * 1024;
 
 const savedSchema = z.strictObject({
-  kind: z.literal('SavedPlan'),
+  format: z.literal(FORMAT),
   version: z.number(),
   made_at: z.string(),
   store_id: z.string(),
@@ -80,7 +82,7 @@ export function savable(
       const meta = await store.meta();
       if (seen === null || meta === null) throw new Error('a plan is saved that was never made');
       const saved: Omit<SavedPlan, 'digest'> = {
-        kind: 'SavedPlan',
+        format: FORMAT,
         version: VERSION,
         made_at: app.now(),
         store_id: meta.store_id,

@@ -102,7 +102,7 @@ describe('a saved plan', () => {
     expect(saved_to).toBe(file('plan.json'));
     expect(statSync(saved_to).mode & 0o777).toBe(0o600);
     expect(saved()).toMatchObject({
-      kind: 'SavedPlan',
+      format: 'pgctl-plan',
       version: 1,
       spec: { ...SPEC, database_name: 'shop' },
       made_against: { 'database shop': null },
