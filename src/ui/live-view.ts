@@ -33,8 +33,9 @@ export function openLiveView({ stdin, stdout, render, onEnd }: LiveViewOptions):
   };
   const draw = (): void => {
     if (!open) return;
-    const rows = Math.max(2, stdout.rows ?? 24);
-    const lines = render(Math.max(20, stdout.columns ?? 80)).split('\n');
+    // 0: it does not know its size.
+    const rows = Math.max(2, stdout.rows || 24);
+    const lines = render(Math.max(20, stdout.columns || 80)).split('\n');
     const shown =
       lines.length <= rows
         ? lines

@@ -16,12 +16,12 @@ const ESC = '\u001b';
 const CLEAR = `\r${ESC}7${ESC}[K${ESC}[B${ESC}[J${ESC}8`;
 const HIDE_CURSOR = `${ESC}[?25l`;
 const SHOW_CURSOR = `${ESC}[?25h`;
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
  * The cursor stays at the beginning of the first line, and everything from there to the end of the screen is
  * the region's: so however the terminal breaks lines anew when its width changes, clearing takes all of them,
- * and nothing of what is above. Whatever ends pgctl, the region is taken away and the cursor comes back.
+ * and nothing of what is above. A signal ends the command, which closes what it shows; where pgctl ends otherwise,
+ * the region is taken away and the cursor comes back all the same.
  */
 export function openRegion(stream: OutputStream): Region {
   let drawn = false;
@@ -29,24 +29,14 @@ export function openRegion(stream: OutputStream): Region {
   const clear = (): void => {
     if (!drawn) return;
     drawn = false;
-    for (const signal of SIGNALS) process.off(signal, onSignal);
     process.off('exit', clear);
     if (!stream.destroyed && !stream.writableEnded) stream.write(CLEAR + SHOW_CURSOR);
   };
-  // Where nobody else listens, the signal is to end pgctl as it would have without this.
-  const onSignal = (signal: NodeJS.Signals): void => {
-    const alone = process.listenerCount(signal) === 1;
-    if (!alone) return;
-    clear();
-    process.kill(process.pid, signal);
-  };
-
   return {
     draw(lines) {
       if (stream.destroyed || stream.writableEnded) return;
       if (!drawn) {
         drawn = true;
-        for (const signal of SIGNALS) process.on(signal, onSignal);
         process.on('exit', clear);
       }
       const up = lines.length > 1 ? `${ESC}[${lines.length - 1}A` : '';

@@ -37,9 +37,9 @@ export function oraSpinner(stream: OutputStream, theme: Theme): Spinner {
   const draw = (): void => {
     if (ora === null || wanted === null) return;
     const { title, lines } = wanted();
-    // One column is left free: a full line would make some terminals begin another.
-    const width = Math.max(10, (stream.columns ?? 80) - 1);
-    const room = Math.max(1, Math.min(MOST_LINES, (stream.rows ?? 24) - ROWS_LEFT));
+    // One column is left free: a full line would make some terminals begin another. 0: it does not know its size.
+    const width = Math.max(10, (stream.columns || 80) - 1);
+    const room = Math.max(1, Math.min(MOST_LINES, (stream.rows || 24) - ROWS_LEFT));
     const kept = lines.length > room ? lines.slice(0, room - 1) : lines;
     const rest = lines.length - kept.length;
     ora.text = cut(title, width - 2);

@@ -264,33 +264,19 @@ describe('on a terminal', () => {
     expect(stream.listenerCount('resize')).toBe(0);
   });
 
-  test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
-    '%s takes it away, and is left to who listens',
-    (signal) => {
-      const stream = new Paper({ isTTY: true });
-      const region = openRegion(stream);
-      const before = process.listenerCount(signal);
-      region.draw(['one', 'two']);
-      expect(process.listenerCount(signal)).toBe(before + 1);
-      const kill = vi.spyOn(process, 'kill').mockReturnValue(true);
-      try {
-        const own = process.listeners(signal).at(-1) as (signal: string) => void;
-        const other = (): void => undefined;
-        process.on(signal, other);
-        own(signal);
-        expect([kill.mock.calls.length, stream.text.endsWith(`${ESC}[?25h`)]).toEqual([0, false]);
-        process.off(signal, other);
-        vi.spyOn(process, 'listenerCount').mockReturnValueOnce(1);
-        own(signal);
-        expect(kill).toHaveBeenCalledWith(process.pid, signal);
-        expect(stream.text.endsWith(`${CLEAR}${ESC}[?25h`)).toBe(true);
-      } finally {
-        kill.mockRestore();
-        region.clear();
-      }
-      expect(process.listenerCount(signal)).toBe(before);
-    },
-  );
+  test('a region leaves signals to the command, and goes where pgctl ends', () => {
+    const stream = new Paper({ isTTY: true });
+    const region = openRegion(stream);
+    const listening = (): number[] =>
+      ['SIGINT', 'SIGTERM', 'exit'].map((name) => process.listenerCount(name));
+    const before = listening();
+    region.draw(['one', 'two']);
+    expect(listening()).toEqual([before[0], before[1], (before[2] ?? 0) + 1]);
+    const onExit = process.listeners('exit').at(-1) as () => void;
+    onExit();
+    expect(stream.text.endsWith(`${CLEAR}${ESC}[?25h`)).toBe(true);
+    expect(listening()).toEqual(before);
+  });
 
   test('a spinner that is hidden before it was loaded never shows', async () => {
     const stream = new Paper({ isTTY: true });
