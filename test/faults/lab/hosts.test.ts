@@ -167,7 +167,9 @@ describe('a disk that is full', () => {
     // After the checks, which would have refused it, and before the copy.
     await run.says(/marking the planned work/);
     try {
-      expect((await three.run(`mkdir -p ${FENCES} && fallocate -l 1200M ${FENCES}/ballast`)).exitCode).toBe(0);
+      expect((await three.run(`mkdir -p ${FENCES} && fallocate -l 1200M ${FENCES}/ballast`)).exitCode).toBe(
+        0,
+      );
       const since = performance.now();
       const ran = await run.ended;
       expect(performance.now() - since).toBeLessThan(TOLD_MS);
