@@ -47,9 +47,9 @@ export function lossesOf(
     const lost = instances.filter(({ host_id }) => hosts.has(host_id));
     const named = hostsOf(spec).some((host) => hosts.has(host));
     if (lost.length === 0 && !named) return [];
-    const hasData = instances.some(
-      ({ node_name }) => (clusters.get(`${id}.${node_name}`)?.initialize ?? '') !== '',
-    );
+    const hasData =
+      instances.some(hasCopy) ||
+      instances.some(({ node_name }) => (clusters.get(`${id}.${node_name}`)?.initialize ?? '') !== '');
     const survivors = instances.filter(({ host_id }) => !hosts.has(host_id));
     const left = survivors.filter((instance) => !hasData || hasCopy(instance));
     const empty = survivors.filter((instance) => !left.includes(instance));

@@ -115,6 +115,8 @@ export class Patroni {
         ? { kind: 'check', key, expect: 'absent' }
         : { kind: 'delete', key, expect: { modRevision: leaderModRevision } },
     );
+    // Whoever was to make the cluster, and is lost, leaves this empty: it would keep anybody else from it for ever.
+    if (initialize === '') writes.push({ kind: 'delete', key: `${prefix}initialize`, expect: 'any' });
     // Whoever takes the role removes it; a cluster that never came to be has nobody who would.
     if ((initialize ?? '') !== '' && members.length > gone.length) {
       const value = JSON.stringify({ leader: former });

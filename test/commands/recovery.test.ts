@@ -59,13 +59,20 @@ describe('the loss of a host', () => {
     ],
     ['leaves nothing', [], INITIALIZED, [], []],
   ] as const)('%s', (_, others, clusters, left, empty) => {
-    const [loss, ...more] = lossesOf([database(instance('h1'), ...others)], clusters, LOST);
+    // What is lost never served where nothing was initialized.
+    const lost = instance('h1', clusters === INITIALIZED ? {} : NEVER_WHOLE);
+    const [loss, ...more] = lossesOf([database(lost, ...others)], clusters, LOST);
     expect(more).toEqual([]);
     expect(loss).toMatchObject({ databaseId: 'shop', left, empty });
     if (loss === undefined) return;
     expect(losesLastCopy(loss)).toBe(left.length === 0);
     expect(lossText(loss).includes('LAST COPY')).toBe(left.length === 0);
     expect(lossText(loss).includes('never had a whole copy')).toBe(empty.length > 0);
+  });
+
+  test('is one of data where an instance served already, and Patroni had not said so yet', () => {
+    const [loss] = lossesOf([database(instance('h1'), instance('h2', NEVER_WHOLE))], EMPTY, LOST);
+    expect(loss).toMatchObject({ left: [], empty: ['shop.n1.h2'] });
   });
 
   test('is nothing to a database that has nothing there', () => {

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { execa } from 'execa';
@@ -14,6 +14,7 @@ const LIMIT_MS = 45_000;
 let etcd: LabEtcd;
 let operator: Operator;
 let spool: string;
+let spec: string;
 
 interface ErrorDocument {
   readonly code: string;
@@ -50,7 +51,7 @@ async function beginWithoutEtcd(env: Record<string, string> = {}): Promise<{
 }> {
   const open = await closeGate();
   const before = await journaled(etcd);
-  const run = begin(operator, ['db', 'create', 'shop', '--hosts', 'host-1', '-o', 'json'], { env });
+  const run = begin(operator, ['db', 'create', '-f', spec, '-o', 'json'], { env });
   await intended(etcd, 'directory/', before);
   await etcd.members[0]?.pause();
   return { run, open };
@@ -60,6 +61,15 @@ beforeAll(async () => {
   etcd = await startEtcd();
   operator = await operatorOf(etcd.endpoints);
   spool = join(operator.home, '.local/state/pgctl/spool');
+  spec = join(operator.home, 'shop.json');
+  // This machine's ports are everybody's: not the ones that others take first.
+  await writeFile(
+    spec,
+    JSON.stringify({
+      ...{ id: 'shop', port: 25_432, patroni_port: 28_008 },
+      nodes: [{ name: 'n1', host_ids: ['host-1'] }],
+    }),
+  );
   await operator.json(['host', 'add', 'host-1', '--address', 'local', '--base-dir', BASE]);
 });
 afterAll(async () => {
@@ -108,7 +118,7 @@ describe('etcd that stops answering while an event runs', () => {
   };
 
   it('has its outcome written down by the same command, which goes on from there', async () => {
-    const again = await operator.run(['db', 'create', 'shop', '--hosts', 'host-1', '--lock-timeout', '60s']);
+    const again = await operator.run(['db', 'create', '-f', spec, '--lock-timeout', '60s']);
     expect(again.exitCode, again.stderr).toBe(0);
     expect(again.stderr).toContain(`results of task ${task}`);
     expect(again.stderr).not.toContain('make directory');
@@ -127,10 +137,10 @@ describe('etcd that stops answering while an event runs', () => {
     const other = await operatorOf(etcd.endpoints, {
       PGCTL_SECRET_KEY_FILE: join(operator.home, '.config/pgctl/secret.key'),
     });
-    const went = await other.run(['db', 'create', 'shop', '--hosts', 'host-1', '--lock-timeout', '60s']);
+    const went = await other.run(['db', 'create', '-f', spec, '--lock-timeout', '60s']);
     expect(went.exitCode, went.stderr).toBe(0);
     await other.dispose();
-    const late = await operator.run(['db', 'create', 'shop', '--hosts', 'host-1']);
+    const late = await operator.run(['db', 'create', '-f', spec]);
     expect(late.exitCode, late.stderr).toBe(0);
     expect(late.stderr).toMatch(new RegExp(`results of task ${task} .*are discarded: task .* came after it`));
   });
@@ -144,7 +154,7 @@ describe('etcd that stops answering, with nowhere to keep anything', () => {
     expect([ran.exitCode, errorOf(ran)]).toMatchObject([7, { code: 'etcd_unreachable' }]);
     expect(errorOf(ran).details.join()).toContain('could not be kept');
     await etcd.members[0]?.resume();
-    const again = await operator.run(['db', 'create', 'shop', '--hosts', 'host-1', '--lock-timeout', '60s']);
+    const again = await operator.run(['db', 'create', '-f', spec, '--lock-timeout', '60s']);
     expect(again.exitCode, again.stderr).toBe(0);
   });
 });
@@ -152,7 +162,7 @@ describe('etcd that stops answering, with nowhere to keep anything', () => {
 describe('etcd that stops answering under a step that waits', () => {
   it('ends the step by the deadline of the lease, and what it came to is known', async () => {
     const before = await journaled(etcd);
-    const run = begin(operator, ['db', 'create', 'shop', '--hosts', 'host-1', '-o', 'json']);
+    const run = begin(operator, ['db', 'create', '-f', spec, '-o', 'json']);
     await intended(etcd, 'instance/', before);
     await etcd.members[0]?.pause();
     const since = performance.now();
@@ -161,7 +171,7 @@ describe('etcd that stops answering under a step that waits', () => {
     expect(ran.exitCode).toBe(7);
     const task = errorOf(ran).task_id;
     await etcd.members[0]?.resume();
-    const again = await operator.run(['db', 'create', 'shop', '--hosts', 'host-1', '--lock-timeout', '60s']);
+    const again = await operator.run(['db', 'create', '-f', spec, '--lock-timeout', '60s']);
     expect(again.exitCode, again.stderr).toBe(0);
     expect(await journal(etcd, task)).toContainEqual(
       expect.objectContaining({ resource: 'instance/shop.n1.host-1', step: 'failed' }),

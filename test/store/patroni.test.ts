@@ -177,9 +177,13 @@ describe('lost hosts', () => {
   test('ask for no choice where nobody is left, or the cluster never came to be', () => {
     expect(deposed(CLUSTER, 'host-1', 'host-2')).toEqual([member('host-1'), member('host-2'), leaderGone]);
     expect(deposed(without('shop.n1/initialize'), 'host-2')).toEqual([member('host-2'), leaderGone]);
+  });
+
+  test('leave a cluster that they were about to make for another to make', () => {
     expect(deposed({ ...CLUSTER, 'shop.n1/initialize': '' }, 'host-2')).toEqual([
       member('host-2'),
       leaderGone,
+      { kind: 'delete', key: `${scope}initialize`, expect: 'any' },
     ]);
   });
 });
