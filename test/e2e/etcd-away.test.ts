@@ -123,7 +123,7 @@ describe('etcd that stops answering while an event runs', () => {
     expect(again.stderr).toContain(`results of task ${task}`);
     expect(again.stderr).not.toContain('make directory');
     await expectWrittenDown();
-    const plan = await operator.run(['db', 'plan', 'shop', '--hosts', 'host-1', '--detailed-exitcode']);
+    const plan = await operator.run(['db', 'plan', '-f', spec, '--detailed-exitcode']);
     expect(plan.exitCode, plan.stderr).toBe(0);
   });
 
