@@ -84,13 +84,6 @@ export class Patroni {
     }
   }
 
-  /** Who holds the leader key of a cluster, `<database>.<node>`: a host's id. Null while nobody does. */
-  async leaderOf(scope: string): Promise<string | null> {
-    const [database = '', node = ''] = scope.split('.');
-    const found = await this.#kv.get(`${this.#keys.patroniScope(database, node)}leader`);
-    return found?.value.toString('utf8') ?? null;
-  }
-
   /**
    * Takes lost hosts out of a cluster, so that the others need not wait for the lease of a leader that is gone.
    * Where none of the others leads, they are asked to settle it among themselves: Patroni would ask every member
