@@ -23,6 +23,7 @@ export default defineConfig({
           exclude: [...STORE, ...POINTS, ...LAB],
           // Seconds, but on a machine that may be busy.
           testTimeout: 60_000,
+          maxWorkers: 2,
         },
       },
       { test: { name: 'store', root, include: STORE, testTimeout: 30_000, hookTimeout: 60_000 } },

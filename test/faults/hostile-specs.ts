@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { stringify } from 'yaml';
-import { SHOP } from '../spec/fixtures.ts';
+import { CANARY, SHOP } from '../spec/fixtures.ts';
 import { HOSTILE_NAMES, hostileName } from './hostile.ts';
 
 /** What a file can hold, as text or as bytes. */
@@ -146,9 +146,15 @@ const piece = fc.oneof(
     '"',
   ),
 );
+/** Where a cut ends: one that took the word `password` but not the password would make that somebody's name. */
+function endOfCut(at: number, length: number): number {
+  const [word, secret] = [SHOP.indexOf('\n    password'), SHOP.indexOf(CANARY)];
+  const end = at + length;
+  return at <= word && end > word && end < secret + CANARY.length ? word : end;
+}
 const edited = fc
   .tuple(fc.nat(SHOP.length), fc.oneof(fc.constant(0), fc.nat(40)), piece)
-  .map(([at, length, put]) => SHOP.slice(0, at) + put + SHOP.slice(at + length));
+  .map(([at, length, put]) => SHOP.slice(0, at) + put + SHOP.slice(Math.max(at, endOfCut(at, length))));
 const lineEnds = fc
   .tuple(fc.constantFrom('\r\n', '\r', '\n\n', '\u2028', '\u0085'), fc.constantFrom('', '\ufeff'), edited)
   .map(([end, mark, spec]) => mark + spec.replaceAll('\n', end));
