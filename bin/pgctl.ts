@@ -1,7 +1,9 @@
 #!/usr/bin/env node
+import { EventEmitter } from 'node:events';
 import type { Io } from '../commands/shared/app.ts';
 import { COMPLETE, completeNames } from '../commands/shared/completion/names.ts';
 import { EXIT } from '../src/errors.ts';
+import { VERSION } from '../src/version.ts';
 
 const LEAST_NODE = 20;
 if (Number.parseInt(process.versions.node, 10) < LEAST_NODE) {
@@ -11,6 +13,9 @@ if (Number.parseInt(process.versions.node, 10) < LEAST_NODE) {
 
 // What libraries have to change is not for who runs pgctl to read.
 process.noDeprecation = true;
+
+// As many listen for one signal as things are done at once, on hosts and on databases: that is no leak.
+EventEmitter.defaultMaxListeners = 0;
 
 // `pgctl … | head` closes stdout early, and a disk can be full; that ends the output, never the operation.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
@@ -32,6 +37,11 @@ if (argv[0] === COMPLETE) {
   await completeNames(argv.slice(1), io);
   // A shell waits for the process to end, and a connection that was given up would hold it open.
   process.exit();
+}
+// What scripts and package managers ask, without the rest.
+if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
+  io.stdout.write(`${VERSION}\n`);
+  process.exit(EXIT.ok);
 }
 // Loaded here, so that a shell that waits for names does not wait for all of pgctl.
 const { main } = await import('../commands/main.ts');

@@ -1,4 +1,4 @@
-import type { TaskRecord } from '../../src/records/types.ts';
+import type { InstanceRecord, TaskRecord } from '../../src/records/types.ts';
 import type { FleetSnapshot } from '../../src/store/store.ts';
 import type { DatabaseDocument, InstanceDocument } from '../../src/ui/documents.ts';
 import type { App } from './app.ts';
@@ -23,12 +23,16 @@ export async function readFleet(app: App): Promise<ReadFleet> {
     .flatMap(({ value: { last_task_id } }) => (last_task_id === null ? [] : [last_task_id]));
   const { items } = await store.tasks.getEach(unsettled);
   const tasks = new Map(items.map(({ value }) => [value.task_id, value]));
+  const instances = new Map<string, InstanceRecord[]>();
+  for (const { value } of fleet.instances) {
+    const others = instances.get(value.database_id);
+    if (others === undefined) instances.set(value.database_id, [value]);
+    else others.push(value);
+  }
   const databases = fleet.databases.map(({ value: database }) =>
     databaseDocument({
       database,
-      instances: fleet.instances
-        .map(({ value }) => value)
-        .filter((i) => i.database_id === database.database_id),
+      instances: instances.get(database.database_id) ?? [],
       statuses: fleet.statuses,
       hosts: fleet.hosts,
       clusters: fleet.patroni,

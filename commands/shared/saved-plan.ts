@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { open, readFile, rename, rm } from 'node:fs/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import { verifierSecret } from '../../plans/desired-state.ts';
 import { PgctlError } from '../../src/errors.ts';
 import type { Intention, View } from '../../src/executor/intention.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseAccessLine } from './access-line.ts';
 import type { AccessField, AccessToken } from './access-line.ts';
 import { RESERVED_MAP, reservedRole } from './names.ts';

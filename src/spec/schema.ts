@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { attributeProblem, ROLE_ATTRIBUTES } from './attributes.ts';
 import type { KnownFields } from './fields.ts';
 import { hbaProblem, identProblem } from './hba.ts';

@@ -64,11 +64,13 @@ export function corruptError(corrupt: readonly CorruptValue[]): PgctlError {
   );
 }
 
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
 /** The record, or why there is none. */
 export function tryDecode<T>(codec: Codec<T>, found: KeyValue): Stored<T> | CorruptValue {
   let json: unknown;
   try {
-    json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(found.value));
+    json = JSON.parse(utf8.decode(found.value));
   } catch {
     return { key: found.key, problem: 'it is not JSON' };
   }

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { DATABASE_STATES } from '../records/states.ts';
 import type { DatabaseRecord } from '../records/types.ts';
 import type { Codec, Listing, Stored } from './codec.ts';

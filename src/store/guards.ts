@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { GuardRecord } from '../records/types.ts';
 import { decode, type Codec, type Stored } from './codec.ts';
 import type { Keys } from './keys.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { PgctlError } from '../errors.ts';
 import type { HostFacts, HostRecord, Timestamp } from '../records/types.ts';
 import type { Codec, Listing, Stored } from './codec.ts';

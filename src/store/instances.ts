@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { INSTANCE_STATES } from '../records/states.ts';
 import type { InstanceRecord, InstanceStatusRecord } from '../records/types.ts';
 import type { Codec, Listing, Stored } from './codec.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { OperationOutcome } from '../records/outcome.ts';
 import type { TaskRecord, Timestamp } from '../records/types.ts';
 import type { Keys } from './keys.ts';

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { LockRecord, RunOrigin } from '../records/types.ts';
 import { decodeAll, type Codec } from './codec.ts';
 import type { KeyValue } from './range.ts';

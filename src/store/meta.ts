@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import { PgctlError } from '../errors.ts';
 import type { MetaRecord } from '../records/types.ts';
 import { decode, type Codec } from './codec.ts';

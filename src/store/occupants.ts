@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { PgctlError } from '../errors.ts';
 import type { HostRecord } from '../records/types.ts';
 import { tryDecode, type Codec, type Stored } from './codec.ts';

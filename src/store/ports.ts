@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { PortRecord } from '../records/types.ts';
 import { decodeAll, type Codec, type CorruptValue, type Stored } from './codec.ts';
 import type { Keys } from './keys.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ResourceKey, StoredResource } from '../plan/resource.ts';
 import type { Codec } from './codec.ts';
 import type { Keys } from './keys.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Json } from '../json.ts';
 import { isFinal, TASK_STATES, type TaskState } from '../records/states.ts';
 import { TASK_SCOPES, type TaskEventRecord, type TaskLogRecord, type TaskRecord } from '../records/types.ts';

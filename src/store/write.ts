@@ -1,5 +1,5 @@
 import { encode } from './codec.ts';
-import { toRequest, type Compare, type Op } from './txn.ts';
+import type { Compare, Op } from './txn.ts';
 
 /** What a write takes for granted of its key; the transaction is not carried out where it is not so. */
 export type Expect =
@@ -58,9 +58,11 @@ export function readBackOf(write: Write): Op {
   return { op: 'get', key: write.key };
 }
 
+/** Bytes of what is around a key and a value in a request. */
+const OVERHEAD = 64;
+
 /** Bytes that a write adds to a request. */
 export function sizeOf(write: Write): number {
-  const op = opOf(write);
-  const put = op === null ? undefined : toRequest(op).request_put;
-  return 64 + (put?.key?.length ?? 0) + (put?.value?.length ?? 0);
+  if (write.kind !== 'put') return OVERHEAD;
+  return OVERHEAD + Buffer.byteLength(write.key) + Buffer.byteLength(write.value);
 }
