@@ -18,10 +18,17 @@ export interface SettingsInput {
 /** Name of the map that lets the host's own accounts in as the superuser through the socket. */
 const PEER_MAP = 'pgctl';
 
+/**
+ * What Postgres has other defaults for. A replica that finds its primary away asks again after a second, not after
+ * five: whoever restarts or moves a primary waits for that.
+ */
+const DEFAULTS = { wal_retrieve_retry_interval: '1s' } as const;
+
 /** The parameters that stand in an instance's own configuration; the others are the cluster's. */
 function ownParameters(input: SettingsInput): Record<string, string> {
   const given = Object.entries(effectiveNode(input.spec, input.placed.node).postgresql_conf);
   return {
+    ...DEFAULTS,
     ...Object.fromEntries(given.filter(([name]) => !isDynamicParameter(name))),
     unix_socket_directories: input.placed.socket_dir,
     password_encryption: 'scram-sha-256',

@@ -191,9 +191,14 @@ for word; do
 done
 bin=$(cat "$here/bin/postgres-bin-dir")
 rm -rf "$here/data.new"
-# For who waits: how much there is to copy. Where the primary does not say, it is copied all the same.
-PGCONNECT_TIMEOUT=5 PGDATABASE=postgres "$bin/psql" -XAtq --no-password --dbname="$connection" \\
-  -c 'select sum(pg_database_size(oid)) from pg_database' > "$here/data.size" 2>/dev/null || rm -f "$here/data.size"
+ask() { PGCONNECT_TIMEOUT=5 PGDATABASE=postgres "$bin/psql" -XAtq --no-password --dbname="$connection" -c "$1" 2>/dev/null; }
+# The slot that the primary's Patroni makes at its next loop, ten seconds later at worst: until then the copy would not
+# stream, and what is written meanwhile would be kept by nobody. Where the primary does not say, it is copied all the same.
+slot=$(printf %.63s "\${here##*.}" | tr - _)
+ask "select pg_create_physical_replication_slot('$slot', true) where not pg_is_in_recovery()
+  and not exists (select from pg_replication_slots where slot_name = '$slot')" > /dev/null || :
+# For who waits: how much there is to copy.
+ask 'select sum(pg_database_size(oid)) from pg_database' > "$here/data.size" || rm -f "$here/data.size"
 "$bin/pg_basebackup" --pgdata="$here/data.new" --dbname="$connection" --no-password \\
   --wal-method=stream --checkpoint=fast --label=pgctl
 : > "$here/initialized"

@@ -22,7 +22,7 @@ let known: string;
 
 const create = (): Promise<unknown> => operator.json(['db', 'create', '-f', spec]);
 const restart = (): Promise<unknown> => operator.json(['db', 'restart', 'shop']);
-const remove = (): Promise<unknown> => operator.json(['db', 'delete', 'shop', '--yes', '--allow-data-loss']);
+const remove = (): Promise<unknown> => operator.json(['db', 'delete', 'shop', '--yes']);
 
 beforeAll(async () => {
   lab = await startLab({ hosts: HOSTS, release: 'bookworm' });
