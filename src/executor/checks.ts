@@ -1,5 +1,6 @@
 import { PgctlError } from '../errors.ts';
 import type { Plan, PlanEvent } from '../plan/plan.ts';
+import { assertReachable, neededOf } from '../plan/refresh.ts';
 import { type Resource, resourceKey, type ResourceKey } from '../plan/resource.ts';
 import { dataSize } from '../resources/data-size.ts';
 import { directoryType } from '../resources/directory.ts';
@@ -40,16 +41,32 @@ export interface Primary {
   readonly leader: string | null;
 }
 
+/** What is to be checked. */
+export interface Checked {
+  readonly plans: readonly Plan[];
+  readonly primaries: readonly Primary[];
+  /** Why, by host, the refresh got no answer there: they are not asked again. */
+  readonly unreachableHosts: ReadonlyMap<string, string>;
+}
+
 /**
  * Asks every host, before anything is marked, whether what is to be done there can be. Only reads; throws with
- * the findings of all hosts at once.
+ * the findings of all hosts at once, those that do not answer and are needed among them.
  */
 export async function checkPlans(
   looking: Looking,
-  plans: readonly Plan[],
-  primaries: readonly Primary[],
+  { plans, primaries, unreachableHosts }: Checked,
 ): Promise<void> {
-  const asked = questions(plans);
+  const asked = new Map(
+    [...questions(plans)].filter(
+      ([
+        ,
+        {
+          resource: { executor },
+        },
+      ]) => executor.kind !== 'host' || !unreachableHosts.has(executor.host),
+    ),
+  );
   const sizes = await sizesOf(looking, [...asked.values()], primaries);
   const answers = await inspectResources({
     ...looking,
@@ -80,8 +97,14 @@ export async function checkPlans(
     const into = answer.kind === 'unreachable' ? unreachable : findings;
     for (const message of messages) into.set(`${host} ${message}`, { host, message });
   }
-  if (findings.size + unreachable.size > 0)
-    throw hostsUnusable([...findings.values()], [...unreachable.values()]);
+  if (findings.size + unreachable.size > 0) {
+    const silent = [...neededOf(plans, unreachableHosts).keys()].map((host) => ({
+      host,
+      message: strip(host, unreachableHosts.get(host) ?? ''),
+    }));
+    throw hostsUnusable([...findings.values()], [...unreachable.values(), ...silent]);
+  }
+  assertReachable(plans, unreachableHosts);
 }
 
 /** What is to be made or changed, as it will be in the end and as it is now. */

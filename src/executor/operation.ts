@@ -6,7 +6,7 @@ import { canonicalJson } from '../json.ts';
 import { migrate } from '../plan/migrate.ts';
 import type { Plan } from '../plan/plan.ts';
 import { planOperation } from '../plan/plan-operation.ts';
-import { applyRefresh, assertReachable } from '../plan/refresh.ts';
+import { applyRefresh } from '../plan/refresh.ts';
 import { type Resource, resourceKey, type ResourceKey, type StoredResource } from '../plan/resource.ts';
 import type { PlanDocument } from '../plan/summary.ts';
 import type { RunOrigin, TaskRecord } from '../records/types.ts';
@@ -150,10 +150,12 @@ async function plan(tools: OperationTools, request: OperationRequest): Promise<P
   });
   const planned: Planned = { view, intention, plans, around, restated, abandoned };
   request.approve?.(decisionDocument(request, planned));
-  assertReachable(plans, refreshed.unreachableHosts);
   assertPrimaries(plans, intention.desired.at(-1) ?? []);
   if (plans.length > 0) report({ kind: 'stage', name: 'check', entity: request.databaseId });
-  await checkPlans({ transport, around, bounds: tools }, plans, view.snapshot.patroni);
+  await checkPlans(
+    { transport, around, bounds: tools },
+    { plans, primaries: view.snapshot.patroni, unreachableHosts: refreshed.unreachableHosts },
+  );
   return planned;
 }
 

@@ -78,17 +78,26 @@ export function applyRefresh(
 }
 
 /**
- * Throws `host_unreachable` where an event is planned on a host that does not answer. Where none is, the host
- * is not needed. Two kinds of events need no host: one whose container goes too has nothing to do, and one on a
- * primary looks it up when it runs, so that it follows a failover away from the host.
+ * How many events need each of the hosts that do not answer. Two kinds of events need no host: one whose container
+ * goes too has nothing to do, and one on a primary looks it up when it runs, so that it follows a failover away
+ * from the host.
  */
-export function assertReachable(plans: readonly Plan[], unreachableHosts: ReadonlyMap<string, string>): void {
+export function neededOf(
+  plans: readonly Plan[],
+  unreachableHosts: ReadonlyMap<string, string>,
+): ReadonlyMap<string, number> {
   const events = new Map<string, number>();
   for (const { reason, resource } of plans.flat(2)) {
     if (resource.executor.kind !== 'host' || reason === 'container_deleted') continue;
     const { host } = resource.executor;
     if (unreachableHosts.has(host)) events.set(host, (events.get(host) ?? 0) + 1);
   }
+  return events;
+}
+
+/** Throws `host_unreachable` where an event needs a host that does not answer. */
+export function assertReachable(plans: readonly Plan[], unreachableHosts: ReadonlyMap<string, string>): void {
+  const events = neededOf(plans, unreachableHosts);
   const hosts = [...events.keys()].sort();
   if (hosts.length === 0) return;
   const [verb, them] = hosts.length === 1 ? ['does', 'it'] : ['do', 'them'];
