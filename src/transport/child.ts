@@ -2,8 +2,8 @@ import { execa } from 'execa';
 import type { Job, JobResult } from './target.ts';
 import {
   FENCED_STATUS,
+  hasSaid,
   HEARTBEAT_INTERVAL_MS,
-  isReady,
   resultOf,
   workerBody,
   workerHeader,
@@ -21,7 +21,7 @@ const END_GRACE_MS = 12_000;
 export interface ChildCommand {
   readonly file: string;
   readonly args: readonly string[];
-  /** How long the worker may take to say it is ready, in milliseconds. */
+  /** How long the worker may take to say that it is there, in milliseconds. */
   readonly connectLimitMs: number;
 }
 
@@ -42,6 +42,7 @@ export async function runChild(command: ChildCommand, job: Job): Promise<JobResu
   });
   let stdout = '';
   let stderr = '';
+  let there = false;
   let ready = false;
   let ended: 'limit' | 'signal' | 'flood' | null = null;
   const timers = new Set<NodeJS.Timeout>();
@@ -58,7 +59,7 @@ export async function runChild(command: ChildCommand, job: Job): Promise<JobResu
   const end = (by: 'limit' | 'signal' | 'flood'): void => {
     if (ended !== null) return;
     ended = by;
-    // Nothing was sent yet, so there is nothing to wait for.
+    // Nothing was sent yet, and nothing runs without it: there is nothing to wait for.
     if (!ready) return kill();
     // Closing stdin is what tells the worker to end its job; the child is given time to report that.
     child.stdin.end();
@@ -75,12 +76,15 @@ export async function runChild(command: ChildCommand, job: Job): Promise<JobResu
     stdout += chunk;
     job.onOutput?.(chunk);
     job.onGlimpse?.(chunk);
-    if (!ready && isReady(stdout, job.nonce)) {
+    if (!there && hasSaid(stdout, job.nonce, 'there')) {
+      there = true;
+      if (job.limitMs !== null) after(job.limitMs, () => end('limit'));
+    }
+    if (!ready && ended === null && hasSaid(stdout, job.nonce, 'ready')) {
       ready = true;
       child.stdin.write(workerBody(job));
       const beat = setInterval(() => child.stdin.write('\n'), HEARTBEAT_INTERVAL_MS);
       timers.add(beat);
-      if (job.limitMs !== null) after(job.limitMs, () => end('limit'));
     }
     if (job.onOutput !== undefined) stdout = stdout.slice(-STDOUT_TAIL);
   });
@@ -88,7 +92,7 @@ export async function runChild(command: ChildCommand, job: Job): Promise<JobResu
     stderr = (stderr + chunk).slice(-STDERR_TAIL);
   });
   after(command.connectLimitMs, () => {
-    if (!ready) kill();
+    if (!there) kill();
   });
   job.signal?.addEventListener('abort', onAbort, { once: true });
   if (job.signal?.aborted === true) onAbort();
@@ -111,26 +115,42 @@ export async function runChild(command: ChildCommand, job: Job): Promise<JobResu
   }
   if (status !== null && ended !== null && ended !== 'flood')
     return { kind: 'ended', by: ended, stdout, stderr };
-  if (!ready && ended === null) return neverRan(exit, stderr.trim(), command);
-  if (!ready) return { kind: 'ended', by: 'signal', stdout: '', stderr };
-  const how =
-    exit.signal === undefined ? `exit status ${exit.exitCode ?? 'unknown'}` : `signal ${exit.signal}`;
-  return { kind: 'unknown', reason: `the connection ended (${how}) before the result was seen`, stderr };
+  if (!ready && ended === 'flood')
+    return {
+      kind: 'unusable',
+      reason: `it printed more than ${STDOUT_LIMIT} characters before anything ran`,
+    };
+  if (!ready && ended === null) return neverRan(exit, { there, stderr: stderr.trim() }, command);
+  if (!ready) return { kind: 'ended', by: ended ?? 'signal', stdout: '', stderr };
+  return {
+    kind: 'unknown',
+    reason: `the connection ended (${howItEnded(exit)}) before the result was seen`,
+    stderr,
+  };
 }
+
+interface Exit {
+  readonly exitCode?: number;
+  readonly signal?: string;
+  readonly code?: string | undefined;
+}
+
+const howItEnded = ({ signal, exitCode }: Exit): string =>
+  signal === undefined ? `exit status ${exitCode ?? 'unknown'}` : `signal ${signal}`;
 
 /** Exit status of ssh for its own failures; the worker's command never ends with it before it is ready. */
 const SSH_FAILED = 255;
 
 function neverRan(
-  exit: { readonly exitCode?: number; readonly signal?: string; readonly code?: string | undefined },
-  stderr: string,
+  exit: Exit,
+  { there, stderr }: { readonly there: boolean; readonly stderr: string },
   command: ChildCommand,
 ): JobResult {
   if (exit.code === 'ENOENT')
     return { kind: 'unreachable', reason: `the program ${command.file} was not found` };
-  if (exit.signal === 'SIGKILL') {
+  if (exit.signal === 'SIGKILL' && !there) {
     return { kind: 'unreachable', reason: `no answer within ${command.connectLimitMs / 1000} s` };
   }
-  const words = stderr === '' ? `exit status ${exit.exitCode ?? 'unknown'}` : stderr;
+  const words = stderr === '' ? howItEnded(exit) : stderr;
   return { kind: exit.exitCode === SSH_FAILED ? 'unreachable' : 'unusable', reason: words };
 }

@@ -20,6 +20,8 @@ export type Privileges = keyof typeof WORKER_COMMANDS;
 /** A heartbeat is sent this often, in milliseconds; a worker that misses them for HEARTBEAT_LIMIT_S ends its job. */
 export const HEARTBEAT_INTERVAL_MS = 5_000;
 const HEARTBEAT_LIMIT_S = 20;
+/** How long a worker that said it is ready waits for its script. */
+const SCRIPT_LIMIT_S = 60;
 
 /** Exit status with which the worker says that a newer operation was here before. */
 export const FENCED_STATUS = 76;
@@ -30,7 +32,8 @@ export const FENCED_STATUS = 76;
  * Fence: the host keeps the highest token it has seen per store and database and refuses a lower one. A job
  * holds the fence's `.run` file shared while it runs; a higher token ends the lower ones' jobs by process
  * group, and waits for them by taking the file exclusively, before it is written. A job's group is noted with
- * when it began: where the host was switched off in the middle, its number may be a stranger's by now.
+ * when it began: where the host was switched off in the middle, its number may be a stranger's by now. The token
+ * is written over the one before, which a full disk allows as well; where it cannot be kept, nothing runs.
  *
  * The job runs in a session of its own, so that it can be ended as a group. What ends it: stdin closing (the
  * connection is gone, or pgctl is), or no heartbeat for 20 s (a cut link closes nothing). A background job's
@@ -39,7 +42,10 @@ export const FENCED_STATUS = 76;
  * The job is over when its whole group is: what it left running would hold its stdout open, and a newer
  * operation would begin beside it. A job's daemons have sessions of their own.
  *
- * "ready" goes out before the script is read: if it never arrives, nothing ran.
+ * "there" goes out at once, "ready" when the fence is held and before the script is read: if it never arrives,
+ * nothing ran. So the script itself says that pgctl is still alive when its turn has come; a worker that waited
+ * for the fence longer than its pgctl lived, or whose link was cut meanwhile, gets none and starts nothing.
+ * Nobody else is let in between the two, which takes the way to pgctl and back.
  */
 const PROGRAM = `
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -47,10 +53,9 @@ export PATH LC_ALL=C.UTF-8
 umask 022
 cd /
 IFS=' ' read -r nonce length fence token
-printf '\\n%s ready\\n' "$nonce"
-script=$(head -c "$length")
-[ "\${#script}" -eq "$length" ] || exit 65
-exec 3<&0
+say() { printf '\\n%s %s\\n' "$nonce" "$1"; }
+finish() { say "result $1"; exit 0; }
+say there
 began() { ( set -- $(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null); printf %s "\${20-}" ); }
 end_jobs() {
   for old in "$fence".job.*; do
@@ -59,22 +64,26 @@ end_jobs() {
     case $now in ''|"$(cat "$old")") kill -s "$1" -- "-\${old##*.}" 2>/dev/null ;; esac
   done
 }
-finish() { printf '\\n%s result %s\\n' "$nonce" "$1"; exit 0; }
 if [ "$fence" != - ]; then
   # The base directory is for others to pass through, the fences are not.
   mkdir -p "\${fence%/.fence/*}" && ( umask 077; mkdir -p "\${fence%/*}" ) || finish 73
   exec 8>>"$fence.lock" 9>>"$fence.run"
   flock 8
-  seen=$(cat "$fence" 2>/dev/null || echo 0)
+  seen=$(cat "$fence" 2>/dev/null)
+  seen=\${seen:-0}
   if [ "$token" -lt "$seen" ]; then finish ${FENCED_STATUS}; fi
   if [ "$token" -gt "$seen" ]; then
     end_jobs TERM
     if ! flock -w 10 9; then end_jobs KILL; flock 9; fi
     rm -f "$fence".job.*
-    printf '%s\\n' "$token" > "$fence.new" && mv -f "$fence.new" "$fence"
+    printf '%s\\n' "$token" 1<>"$fence" || finish 73
   fi
   flock -s 9
 fi
+say ready
+script=$(timeout ${SCRIPT_LIMIT_S} head -c "$length")
+if [ "\${#script}" -ne "$length" ]; then echo 'what was to be run did not arrive' >&2; finish 65; fi
+exec 3<&0
 printf '%s' "$script" | base64 -d | setsid sh -s 3<&- 8>&- 9>&- &
 job=$!
 if [ "$fence" != - ]; then began "$job" > "$fence.job.$job"; flock -u 8; fi
@@ -104,7 +113,7 @@ export interface Fence {
   readonly token: string;
 }
 
-/** What is sent before the worker says it is ready. */
+/** What is sent at once. */
 export function workerHeader(job: {
   readonly nonce: string;
   readonly script: string;
@@ -114,16 +123,16 @@ export function workerHeader(job: {
   return `${PROGRAM_LINE}${job.nonce} ${encoded(job.script).length} ${fence}\n`;
 }
 
-/** What is sent once it is. */
+/** What is sent once the worker says that it is ready. */
 export function workerBody(job: { readonly script: string }): string {
   return encoded(job.script);
 }
 
 const encoded = (script: string): string => Buffer.from(script, 'utf8').toString('base64');
 
-/** Whether the worker said that it is ready, by what it printed so far. */
-export function isReady(stdout: string, nonce: string): boolean {
-  return stdout.includes(`\n${nonce} ready\n`);
+/** Whether the worker said that it is there, or that it is ready for the script, by what it printed so far. */
+export function hasSaid(stdout: string, nonce: string, what: 'there' | 'ready'): boolean {
+  return stdout.includes(`\n${nonce} ${what}\n`);
 }
 
 /** The job's exit status, or null where the worker never said so. */

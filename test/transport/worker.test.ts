@@ -1,10 +1,13 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import type { JobResult } from '../../src/transport/target.ts';
+import { runChild } from '../../src/transport/child.ts';
 import { openTransport } from '../../src/transport/transport.ts';
-import { HERE, job, pidsIn, runs, scratch, until } from './local.ts';
+import { WORKER_COMMANDS } from '../../src/transport/worker.ts';
+import { HERE, job, pidsIn, runs, scratch, standIn, until } from './local.ts';
 
 // Real processes, on a machine that may be busy.
 vi.setConfig({ testTimeout: 30_000 });
@@ -50,7 +53,7 @@ describe('a job', () => {
   it('has a plain surrounding, whatever pgctl was started in', async () => {
     const result = await run('pwd; umask; echo $LC_ALL $PATH; test -t 0 || echo no terminal');
     const lines = (result as { stdout: string }).stdout.split('\n');
-    expect(lines.slice(2, 6)).toEqual([
+    expect(lines.slice(4, 8)).toEqual([
       '/',
       '0022',
       'C.UTF-8 /usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
@@ -241,6 +244,65 @@ describe('the fence', () => {
       stdout: expect.not.stringContaining('alive'),
     });
     expect(await old).toMatchObject({ kind: 'finished', status: 143 });
+  });
+
+  /** Keeps others from taking a fence; returns how to let them. */
+  const hold = async (fence: string): Promise<() => void> => {
+    const holder = spawn('flock', [`${fence}.lock`, 'sh', '-c', 'echo held; exec sleep 60'], {
+      detached: true,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    await once(holder.stdout, 'data');
+    return () => void process.kill(-(holder.pid ?? 0));
+  };
+
+  /** A way to the worker that can go away while the worker stays, as a link does; notes the worker's pid. */
+  const linkTo = (worker: string): string =>
+    standIn(
+      dir,
+      `link-${++count}`,
+      `cat | setsid sh -c 'echo $$ > ${worker}; exec sh -c "$1"' sh "$2" 2>/dev/null | cat`,
+    );
+
+  it.each<[title: string, token: string]>([
+    ['of the same operation', '3'],
+    ['of a later one', '4'],
+  ])('is got too late where pgctl died meanwhile: the job %s is not started at all', async (_, token) => {
+    const fence = newFence();
+    const [mark, worker] = [newFile(), newFile()];
+    await fenced(fence, '3', 'true');
+    const letGo = await hold(fence);
+    const stop = new AbortController();
+    const command = { file: linkTo(worker), args: ['-c', WORKER_COMMANDS.none], connectLimitMs: 5_000 };
+    let said = '';
+    const waiting = runChild(
+      command,
+      job(`touch ${mark}`, {
+        fence: { path: fence, token },
+        signal: stop.signal,
+        onOutput: (chunk) => void (said += chunk),
+      }),
+    );
+    await until('the worker waits for the fence', () => said.includes(' there\n'));
+    stop.abort();
+    expect(await waiting).toMatchObject({ kind: 'ended', by: 'signal' });
+    const [pid = 0] = pidsIn(worker);
+    expect(runs(pid)).toBe(true);
+    letGo();
+    await until('the worker ends', () => !runs(pid));
+    expect(existsSync(mark)).toBe(false);
+    expect(await fenced(fence, token, 'true')).toMatchObject({ status: 0 });
+  });
+
+  it('waits no longer than its time limit, and then nothing ran', async () => {
+    const fence = newFence();
+    const mark = newFile();
+    await fenced(fence, '3', 'true');
+    const letGo = await hold(fence);
+    const result = await fenced(fence, '3', `touch ${mark}`, { limitMs: 300 });
+    letGo();
+    expect(result).toEqual({ kind: 'ended', by: 'limit', stdout: '', stderr: '' });
+    expect(existsSync(mark)).toBe(false);
   });
 
   it('ends no stranger that has the number of a job from before the host was switched off', async () => {
