@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type AuthClient, castGrpcError, type Etcd3, type IResponseOp } from 'etcd3';
 import { openChannel, withToken, type CallOptions, type EtcdUser, type TlsOptions } from './channel.ts';
+import { contactError } from './contact-problem.ts';
 import { type KvFailure, kvFailure, refused, unreachable } from './kv-error.ts';
 import { openWatch } from './watch-stream.ts';
 import { firstPage, keyValue, nextPage, type KeyValue, type RangeSpec } from './range.ts';
@@ -276,6 +277,12 @@ export class Kv {
         }
         if (kvFailure(error) !== 'unavailable') throw error;
         failures += 1;
+        // Asked once: what is wrong with a certificate stays wrong.
+        const problem =
+          this.#contact === 'none yet' && failures === this.endpoints.length
+            ? await contactError(this.endpoints, this.#options.tls, Date.now())
+            : null;
+        if (problem !== null) throw problem;
         if (this.#current === endpoint) this.#current = (endpoint + 1) % this.endpoints.length;
         const pause = backoffMs(failures, this.endpoints.length);
         if (performance.now() + pause >= end) {

@@ -1,12 +1,10 @@
 import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Secret } from '../../src/secret.ts';
 import type { Store, StoreOptions } from '../../src/store/store.ts';
 import { startEtcd, type Etcd } from './etcd.ts';
-import { database, errorOf, host, lockOf, storeOn, scratchDirectory } from './fixtures.ts';
+import { database, errorOf, host, lockOf, storeOn } from './fixtures.ts';
 
 const run = promisify(execFile);
 const stores: Store[] = [];
@@ -183,94 +181,5 @@ describe('users of instances', () => {
     expect(await store.kv.keepAliveOnce(lease)).toBe(0);
     expect(await errorOf(own.kv.get('/team/patroni/shop.n1/leader'))).toMatchObject({ code: 'etcd_refused' });
     expect([...(await store.etcdUsers.list())].sort()).toEqual(['ann', 'root']);
-  });
-});
-
-describe('an etcd over TLS', () => {
-  let etcd: Etcd;
-  let dir: string;
-  const file = (name: string): Promise<Buffer> => readFile(join(dir, name));
-
-  beforeAll(async () => {
-    dir = scratchDirectory();
-    const openssl = (...args: readonly string[]) => run('openssl', args, { cwd: dir });
-    for (const name of ['ca', 'stranger']) {
-      await openssl(
-        ...[
-          'req',
-          '-x509',
-          '-newkey',
-          'ec',
-          '-pkeyopt',
-          'ec_paramgen_curve:prime256v1',
-          '-nodes',
-          '-days',
-          '2',
-        ],
-        ...['-subj', `/CN=${name}`, '-keyout', `${name}.key`, '-out', `${name}.crt`],
-      );
-    }
-    for (const name of ['server', 'client']) {
-      await openssl(
-        ...[
-          'req',
-          '-newkey',
-          'ec',
-          '-pkeyopt',
-          'ec_paramgen_curve:prime256v1',
-          '-nodes',
-          '-subj',
-          `/CN=${name}`,
-        ],
-        ...['-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', `${name}.key`, '-out', `${name}.csr`],
-      );
-      await openssl(
-        ...['x509', '-req', '-in', `${name}.csr`, '-CA', 'ca.crt', '-CAkey', 'ca.key', '-CAcreateserial'],
-        ...['-days', '2', '-copy_extensions', 'copy', '-out', `${name}.crt`],
-      );
-    }
-    const tls = { ca: await file('ca.crt'), cert: await file('client.crt'), key: await file('client.key') };
-    etcd = await startEtcd({
-      scheme: 'https',
-      args: [
-        ...['--cert-file', join(dir, 'server.crt'), '--key-file', join(dir, 'server.key')],
-        ...['--client-cert-auth', '--trusted-ca-file', join(dir, 'ca.crt')],
-      ],
-      ready: async (endpoint) => {
-        const store = storeOn({ endpoint }, { tls, timing: { attemptMs: 200, firstContactMs: 200 } });
-        const answered = await store.meta().then(
-          () => true,
-          () => false,
-        );
-        store.close();
-        return answered;
-      },
-    });
-  });
-  afterAll(() => etcd.stop());
-
-  test('is used with its CA and a client certificate', async () => {
-    const tls = { ca: await file('ca.crt'), cert: await file('client.crt'), key: await file('client.key') };
-    const store = storeOn(etcd, { tls });
-    stores.push(store);
-    await store.hosts.put(host('host-1'), 'absent');
-    expect((await store.hosts.list()).items).toHaveLength(1);
-  });
-
-  test.each([
-    ['another CA', 'stranger.crt', true],
-    ['no client certificate', 'ca.crt', false],
-    ['no CA', null, true],
-  ])('is not reached with %s, and it says why', async (_, ca, withClient) => {
-    const tls = {
-      ca: ca === null ? null : await file(ca),
-      cert: withClient ? await file('client.crt') : null,
-      key: withClient ? await file('client.key') : null,
-    };
-    const store = storeOn(etcd, { tls, timing: { firstContactMs: 700 } });
-    stores.push(store);
-    const error = await errorOf(store.readFleet());
-    expect(error).toMatchObject({ code: 'etcd_unreachable', exitCode: 7 });
-    expect((error as { details: readonly string[] }).details).toHaveLength(1);
   });
 });
