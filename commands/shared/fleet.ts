@@ -3,7 +3,7 @@ import type { FleetSnapshot } from '../../src/store/store.ts';
 import type { DatabaseDocument, InstanceDocument } from '../../src/ui/documents.ts';
 import type { App } from './app.ts';
 import { databaseDocument } from './database-document.ts';
-import { notFound, refuseUnreadable, warnCorrupt } from './lookup.ts';
+import { noDatabase, notFound, refuseUnreadable, warnCorrupt } from './lookup.ts';
 
 /** Everything that is known of all databases, as of one moment, and how it is shown. */
 export interface ReadFleet {
@@ -75,9 +75,10 @@ export async function requireDatabaseDocument(app: App, id: string): Promise<Dat
   const { snapshot, databases } = await readFleet(app);
   const found = databases.find((database) => database.id === id);
   if (found === undefined) {
-    refuseUnreadable(snapshot.corrupt, (await app.store()).keys.databases(), id);
-    throw notFound(
-      'database',
+    const store = await app.store();
+    refuseUnreadable(snapshot.corrupt, store.keys.databases(), id);
+    throw await noDatabase(
+      store,
       id,
       databases.map((database) => database.id),
     );

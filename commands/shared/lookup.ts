@@ -69,8 +69,30 @@ export async function requireHost(store: Store, id: string): Promise<Stored<Host
   );
 }
 
-/** How far back a near name of a task is looked for. */
+/** How far back a near name of a task is looked for, and who deleted a database. */
 const RECENT_TASKS = 200;
+
+/** What can have taken a database away. */
+const DELETING: ReadonlySet<string> = new Set(['delete', 'recover']);
+
+/** The error for a database that is not there (exit 5); it says who deleted it, where that is remembered. */
+export async function noDatabase(store: Store, id: string, known: readonly string[]): Promise<PgctlError> {
+  const error = notFound('database', id, known);
+  const { items } = await store.tasks.list(RECENT_TASKS);
+  const task = items
+    .map(({ value }) => value)
+    .find(
+      ({ operation, scope, entity_id, state }) =>
+        DELETING.has(operation) && scope === 'database' && entity_id === id && state === 'completed',
+    );
+  if (task === undefined) return error;
+  const { who, from, finished_at: at, task_id: taskId } = task;
+  return new PgctlError(
+    error.code,
+    `${error.message} any more: ${who} from ${from.host} deleted it at ${at ?? 'some time'} (task ${taskId})`,
+    { hint: `See \`pgctl task get ${taskId}\` and \`pgctl db list\`.` },
+  );
+}
 
 export async function requireTask(store: Store, id: string): Promise<Stored<TaskRecord>> {
   const valid = /^[a-z0-9-]{1,36}$/.test(id);

@@ -285,8 +285,23 @@ export class OperationJournal implements Journal {
     }
   }
 
-  /** Ends an operation whose events all succeeded. */
-  async finalize({ restated }: { readonly restated: readonly StoredResource[] }): Promise<TaskRecord> {
+  /** Ends an operation whose events all succeeded. Throws where that could not be recorded. */
+  async finalize(given: { readonly restated: readonly StoredResource[] }): Promise<TaskRecord> {
+    try {
+      return await this.#finalize(given);
+    } catch (thrown) {
+      const { task_id: taskId } = this.#task.value;
+      const error = toPgctlError(thrown).withTask(taskId);
+      const reason = `everything was done, and its end could not be recorded: ${error.message}`;
+      const told = await this.#endOrKeep(error, { outcome: 'failed', reason });
+      // The lock goes with a database that is deleted: where only the answer was lost, the task's record tells.
+      const there = told.code === 'lock_lost' ? await this.#request.store.tasks.get(taskId) : null;
+      if (there?.value.state === 'completed') return there.value;
+      throw told;
+    }
+  }
+
+  async #finalize({ restated }: { readonly restated: readonly StoredResource[] }): Promise<TaskRecord> {
     const { store, lock, intention, snapshot, now } = this.#request;
     const ports = (await store.ports.list()).items;
     const work = {
@@ -348,12 +363,6 @@ export class OperationJournal implements Journal {
   async interrupted(error: PgctlError): Promise<PgctlError> {
     const outcome = endOf(error, this.#anyUnknown ? 'unknown' : 'failed');
     return this.#endOrKeep(error.withTask(this.#task.value.task_id), { outcome, reason: error.message });
-  }
-
-  /** Ends an operation whose events all succeeded, and whose end could not be recorded. */
-  async unfinished(error: PgctlError): Promise<PgctlError> {
-    const reason = `everything was done, and its end could not be recorded: ${error.message}`;
-    return this.#endOrKeep(error.withTask(this.#task.value.task_id), { outcome: 'failed', reason });
   }
 
   /** Writes the end; what etcd does not take of it is kept on this machine, and the error says so. */

@@ -366,13 +366,9 @@ async function underLock(
     throw error;
   }
   report({ kind: 'stage', name: 'finalize', entity: request.databaseId });
-  try {
-    const task = await journal.finalize({ restated: planned.restated });
-    // Best effort: what is kept too long harms nobody, and the next operation tries again.
-    await store.tasks.trim(TASKS_KEPT).catch(() => undefined);
-    finished(outcome.kind);
-    return { kind: 'completed', task, tooLate: isSignal(stop.reason) ? stop.reason : null };
-  } catch (thrown) {
-    throw await journal.unfinished(toPgctlError(thrown));
-  }
+  const task = await journal.finalize({ restated: planned.restated });
+  // Best effort: what is kept too long harms nobody, and the next operation tries again.
+  await store.tasks.trim(TASKS_KEPT).catch(() => undefined);
+  finished(outcome.kind);
+  return { kind: 'completed', task, tooLate: isSignal(stop.reason) ? stop.reason : null };
 }

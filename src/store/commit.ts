@@ -21,6 +21,8 @@ export interface LockGuard {
   readonly version: string;
   /** Milliseconds after which the lock has surely ended, so that trying longer is of no use. */
   readonly limitMs: number;
+  /** The lock goes with this commit, which has to put something that nobody else puts. */
+  readonly last: boolean;
 }
 
 export type Attempt =
@@ -38,7 +40,8 @@ export type Attempt =
  * written and writes it once more (its value stays), so commits are a chain in which each can be carried out
  * once, in order, however often it is sent and however late a copy arrives; a count one higher than expected
  * is this commit's own. Comparing values instead would take another's equal write for one's own, and cannot
- * tell whether a delete was carried out. Without a lock (hosts, the store's meta record) there is no chain,
+ * tell whether a delete was carried out. The last commit of a chain takes the lock away, and is known by what it
+ * put. Without a lock (hosts, the store's meta record) there is no chain,
  * and values are compared; those records carry times or random ids.
  */
 export async function attemptCommit(
@@ -60,7 +63,8 @@ export async function attemptCommit(
           { key: lock.key, createRevision: lock.token },
           { key: lock.key, version: lock.version },
         ];
-  const touch: readonly Op[] = lock === null ? [] : [{ op: 'touch', key: lock.key }];
+  const touch: readonly Op[] =
+    lock === null ? [] : [{ op: lock.last ? 'delete' : 'touch', key: lock.key } as const];
   const readLock: readonly Op[] = lock === null ? [] : [{ op: 'get', key: lock.key }];
   const request = {
     compare: [...guards, ...writes.map(compareOf).filter((compare) => compare !== null)],
@@ -74,7 +78,10 @@ export async function attemptCommit(
 
 function whyNotUnder(lock: LockGuard, keys: Keys, writes: readonly Write[], result: TxnResult): Attempt {
   const holder = result.read[0]?.[0] ?? null;
-  if (holder?.createRevision !== lock.token) return { outcome: 'lock_lost', holder };
+  if (holder?.createRevision !== lock.token) {
+    const done = lock.last ? ownWork(foundBy(writes, result, 1), result) : null;
+    return done ?? { outcome: 'lock_lost', holder };
+  }
   const written = BigInt(holder.version) - BigInt(lock.version);
   if (result.repeated && written === 1n) return { outcome: 'done', revision: holder.modRevision };
   if (written !== 0n) {
@@ -86,15 +93,29 @@ function whyNotUnder(lock: LockGuard, keys: Keys, writes: readonly Write[], resu
 }
 
 function whyNot(keys: Keys, writes: readonly Write[], result: TxnResult, offset: number): Attempt {
-  const found = writes.map((write, index) => ({ write, there: result.read[index + offset]?.[0] ?? null }));
-  if (offset === 0 && result.repeated && found.every(({ write, there }) => isDone(write, there))) {
-    const put = found.find(({ write }) => write.kind === 'put');
-    return { outcome: 'done', revision: put?.there?.modRevision ?? result.revision };
-  }
+  const found = foundBy(writes, result, offset);
+  const done = offset === 0 ? ownWork(found, result) : null;
+  if (done !== null) return done;
   const broken =
     found.find(({ write, there }) => !holds(write, there)) ??
     found.find(({ write }) => write.kind === 'check_unchanged');
   return { outcome: 'refused', error: refusal(keys, broken?.write, broken?.there ?? null) };
+}
+
+interface Found {
+  readonly write: Write;
+  readonly there: KeyValue | null;
+}
+
+function foundBy(writes: readonly Write[], result: TxnResult, offset: number): readonly Found[] {
+  return writes.map((write, index) => ({ write, there: result.read[index + offset]?.[0] ?? null }));
+}
+
+/** A commit that was refused because an earlier attempt of its own had been carried out; null where that is not so. */
+function ownWork(found: readonly Found[], result: TxnResult): Attempt | null {
+  if (!result.repeated || !found.every(({ write, there }) => isDone(write, there))) return null;
+  const put = found.find(({ write }) => write.kind === 'put');
+  return { outcome: 'done', revision: put?.there?.modRevision ?? result.revision };
 }
 
 function isDone(write: Write, there: KeyValue | null): boolean {

@@ -21,7 +21,7 @@ export class DatabaseLock {
   readonly #kv: Kv;
   readonly #keys: Keys;
   readonly #lease: Lease;
-  #guard: Omit<LockGuard, 'limitMs'>;
+  #guard: Omit<LockGuard, 'limitMs' | 'last'>;
   /** Commits go one after another: each compares what the one before it left. */
   #queue: Promise<unknown> = Promise.resolve();
   /** A commit ended without its outcome being known, and may still be carried out late. */
@@ -104,21 +104,36 @@ export class DatabaseLock {
    * @throws as `commit`
    */
   commitChunked(writes: readonly Write[], last: readonly Write[]): Promise<ReadonlyMap<string, string>> {
-    return this.#inTurn(async () => {
-      const revisions = new Map<string, string>();
-      const done: Write[] = [];
-      for (const chunk of chunksOf(writes, last)) {
-        try {
-          const revision = await this.#commitNow(chunk);
-          for (const write of chunk) if (write.kind === 'put') revisions.set(write.key, revision);
-          done.push(...chunk);
-        } catch (error) {
-          await this.#undo(done, revisions);
-          throw error;
-        }
+    return this.#inTurn(() => this.#commitChunks(chunksOf(writes, last), { last: false }));
+  }
+
+  /**
+   * The same as the last thing that is done under this lock, which goes with `last`: whoever is killed after it
+   * holds nothing. Among `last` is a record that nobody else writes.
+   *
+   * @throws as `commit`
+   */
+  commitAndRelease(writes: readonly Write[], last: readonly Write[]): Promise<ReadonlyMap<string, string>> {
+    return this.#inTurn(() => this.#commitChunks(chunksOf(writes, last), { last: true }));
+  }
+
+  async #commitChunks(
+    chunks: readonly (readonly Write[])[],
+    { last }: Pick<LockGuard, 'last'>,
+  ): Promise<ReadonlyMap<string, string>> {
+    const revisions = new Map<string, string>();
+    const done: Write[] = [];
+    for (const chunk of chunks) {
+      try {
+        const revision = await this.#commitNow(chunk, last && chunk === chunks.at(-1));
+        for (const write of chunk) if (write.kind === 'put') revisions.set(write.key, revision);
+        done.push(...chunk);
+      } catch (error) {
+        await this.#undo(done, revisions);
+        throw error;
       }
-      return revisions;
-    });
+    }
+    return revisions;
   }
 
   /**
@@ -143,9 +158,9 @@ export class DatabaseLock {
     return turn;
   }
 
-  async #commitNow(writes: readonly Write[]): Promise<string> {
+  async #commitNow(writes: readonly Write[], last = false): Promise<string> {
     try {
-      return await this.#commitOnce(writes);
+      return await this.#commitOnce(writes, last);
     } catch (error) {
       if (error instanceof PgctlError && error.code === 'etcd_unreachable') {
         this.#away = { since: performance.now(), error };
@@ -154,12 +169,17 @@ export class DatabaseLock {
     }
   }
 
-  async #commitOnce(writes: readonly Write[]): Promise<string> {
+  async #commitOnce(writes: readonly Write[], last: boolean): Promise<string> {
     if (this.#lease.gone) throw this.#lostError(null);
     if (this.#unsettled) await this.#settle();
     // Not known again until it is answered; an error that etcd answered with did not carry anything out.
     this.#unsettled = true;
-    const attempt = await attemptCommit(this.#kv, this.#keys, writes, this.#limited(this.#guard));
+    const attempt = await attemptCommit(
+      this.#kv,
+      this.#keys,
+      writes,
+      this.#limited({ ...this.#guard, last }),
+    );
     this.#unsettled = false;
     if (attempt.outcome === 'refused') throw attempt.error;
     if (attempt.outcome === 'lock_lost') throw this.#lostTo(attempt.holder);
@@ -180,7 +200,7 @@ export class DatabaseLock {
     for (;;) {
       const there = await this.#kv.get(this.key, this.#limitMs());
       if (there?.createRevision !== this.token) throw this.#lostTo(there);
-      const guard = { ...this.#guard, version: there.version };
+      const guard = { ...this.#guard, version: there.version, last: false };
       const attempt = await attemptCommit(this.#kv, this.#keys, [], this.#limited(guard)).catch(
         (error: unknown) => {
           // Somebody, and that can only be the commit that was not settled, came in between: look again.
@@ -190,7 +210,7 @@ export class DatabaseLock {
       );
       if (attempt?.outcome === 'lock_lost') throw this.#lostTo(attempt.holder);
       if (attempt?.outcome === 'done') {
-        this.#guard = { ...guard, version: String(BigInt(guard.version) + 1n) };
+        this.#guard = { ...this.#guard, version: String(BigInt(guard.version) + 1n) };
         this.#unsettled = false;
         return;
       }

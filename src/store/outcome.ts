@@ -96,7 +96,8 @@ export async function fail(
 /**
  * Ends a delete that succeeded: everything of the database leaves the store, by prefix, Patroni's keys too;
  * the tasks stay. What is left of a record that nobody knows of goes as well. The database's own record goes
- * in the last transaction, so that a delete that was cut short can be run again.
+ * in the last transaction, so that a delete that was cut short can be run again, and the lock with it: there is
+ * nothing left that it could be the lock of.
  *
  * @throws PgctlError `lock_lost`, `stale`
  */
@@ -121,7 +122,7 @@ export async function deleteDatabaseRecords(
     keys.patroniOf(id),
   ];
   const task = endedTask(work.task.value, 'succeeded', work.now);
-  await lock.commitChunked(
+  await lock.commitAndRelease(
     [
       ...reserved.map((port) => removal(port, port.key)),
       ...prefixes.map((prefix): Write => ({ kind: 'delete_prefix', prefix })),

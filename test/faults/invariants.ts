@@ -294,8 +294,6 @@ export interface Convergence {
 }
 
 const GONE = 5;
-/** A lock outlives who held it by its lease (30 s), and a little. */
-const LEASE_MS = 35_000;
 
 /** Running the command again ends well; then nothing is left to do, nothing is left over, and no record lies. */
 export async function expectConverges(world: World, { command, plan }: Convergence): Promise<void> {
@@ -308,12 +306,7 @@ export async function expectConverges(world: World, { command, plan }: Convergen
     const planned = await world.run(['db', 'plan', ...plan, '--detailed-exitcode']);
     expect(planned.exitCode === 0 ? '' : `the plan is not empty:\n${said(planned)}`).toBe('');
   }
-  // Killed after its records were gone, it is gone itself, and its lock with its lease.
-  if (again.exitCode === GONE) await expect.poll(() => locksOf(world), { timeout: LEASE_MS }).toEqual([]);
   await expectAtRest(world);
 }
-
-const locksOf = async (world: World): Promise<string[]> =>
-  [...(await world.dump()).keys()].filter((key) => key.startsWith(LOCKS));
 
 const said = ({ stdout, stderr }: Ran): string => `${stdout}\n${stderr}`;

@@ -210,6 +210,30 @@ describe('more writes than etcd takes at once', () => {
   });
 });
 
+describe('a last commit', () => {
+  test('takes the lock away with what it writes, and nothing is written under that lock any more', async () => {
+    const store = open();
+    const lock = await lockOf(store);
+    const revisions = await lock.commitAndRelease([], [store.tasks.write(task('t1'), 'absent')]);
+    expect((await store.tasks.get('t1'))?.modRevision).toBe(revisions.get(store.keys.task('t1')));
+    const next = await lockOf(store, 'shop', { task_id: 't2' });
+    expect(await errorOf(lock.commit([]))).toMatchObject({ code: 'lock_lost' });
+    await lock.release();
+    await next.commit([]);
+    await next.release();
+  });
+
+  test('that is refused leaves the lock', async () => {
+    const store = open();
+    const lock = await lockOf(store);
+    await lock.commit([store.tasks.write(task('t1'), 'absent')]);
+    const again = lock.commitAndRelease([], [store.tasks.write(task('t1'), 'absent')]);
+    expect(await errorOf(again)).toMatchObject({ code: 'stale' });
+    await lock.commit([]);
+    await lock.release();
+  });
+});
+
 describe('a commit whose reply is lost', () => {
   test.each([
     ['a create', (store: Store): Write[] => [store.databases.write(database('shop'), 'absent')]],
@@ -282,6 +306,35 @@ describe('a commit whose reply is lost', () => {
     expect((await store.kv.get(lock.key))?.createRevision).toBe(lock.token);
     await lock.release();
     expect(await store.kv.get(lock.key)).toBeNull();
+  });
+
+  test('that takes the lock away is recognized by what it put', async () => {
+    const store = open();
+    const lossy = through(store);
+    const lock = await lockOf(lossy);
+    await lock.commit([store.databases.write(database('shop'), 'absent')]);
+    const dropped = proxy.dropNextReply();
+    const revisions = await lock.commitAndRelease(
+      [{ kind: 'delete', key: store.keys.database('shop'), expect: 'present' }],
+      [store.tasks.write(task('t1'), 'absent')],
+    );
+    await dropped;
+    expect((await store.tasks.get('t1'))?.modRevision).toBe(revisions.get(store.keys.task('t1')));
+    expect([await store.databases.get('shop'), await store.kv.get(lock.key)]).toEqual([null, null]);
+    await lock.release();
+  });
+
+  test('and whose lock was lost by then is not taken for carried out', async () => {
+    const store = open();
+    const lossy = through(store);
+    const lock = await lockOf(lossy);
+    await lock.commit([store.databases.write(database('shop'), 'absent')]);
+    await store.kv.revokeLease(lock.leaseId);
+    const dropped = proxy.dropNextReply();
+    const ending = errorOf(lock.commitAndRelease([], [store.tasks.write(task('t1'), 'absent')]));
+    await dropped;
+    expect(await ending).toMatchObject({ code: 'lock_lost' });
+    expect(await store.tasks.get('t1')).toBeNull();
   });
 
   test('and whose outcome stays unknown cannot be carried out after the next one', async () => {

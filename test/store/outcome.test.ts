@@ -247,6 +247,7 @@ describe('in the store', () => {
       ports: snapshot.ports,
     });
     expect(ended.state).toBe('completed');
+    expect(await store.kv.get(lock.key)).toBeNull();
     await lock.release();
     const after = (await store.kv.range(`${store.prefix}/`, { keysOnly: true })).map((each) => each.key);
     expect(after.filter((each) => /\/a(\/|\.|$)/.test(each))).toEqual([]);

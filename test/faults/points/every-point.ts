@@ -49,6 +49,7 @@ export async function killAtEveryPoint(world: PointsWorld, cycle: readonly Harm[
           }
         }
         await expectConverges(world, harm);
+        expect(await world.locks()).toEqual([]);
       } catch (error) {
         throw new Error(`${harm.command.join(' ')}, ${where}`, { cause: error });
       }

@@ -125,6 +125,11 @@ export class PointsWorld implements World {
     return new Map(found.map(({ key, value }) => [key, value.toString()]));
   }
 
+  /** Every lock, those of runs that are dead as well. */
+  async locks(): Promise<readonly string[]> {
+    return (await this.store.kv.range(LOCKS)).map(({ key }) => key);
+  }
+
   /** It has none: its runs are in this process. */
   children(): Promise<readonly string[]> {
     return Promise.resolve([]);

@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { emptyHome, type Outcome, pgctl } from '../../commands/run.ts';
 import { type Etcd, startEtcd } from '../etcd.ts';
-import { database, host, instance, KEY_FILE, lockOf, newPrefix, storeOn, task } from '../fixtures.ts';
+import { database, host, instance, KEY_FILE, LATER, lockOf, newPrefix, storeOn, task } from '../fixtures.ts';
 
 const TASK = '20260412-101530123-k3f9qz';
+const DELETED = '20260410-101530123-d3f9qz';
 const SPEC = 'id: shpo\nnodes:\n  - {name: n1, host_ids: [hots-1]}\n';
 const { home, remove } = emptyHome();
 const prefix = newPrefix();
@@ -29,6 +30,10 @@ beforeAll(async () => {
     store.databases.write(database('shop'), 'absent'),
     store.instances.write(instance('shop.n1.host-1'), 'absent'),
     store.tasks.write(task(TASK), 'absent'),
+    store.tasks.write(
+      task(DELETED, { operation: 'delete', entity_id: 'old', state: 'completed', finished_at: LATER }),
+      'absent',
+    ),
   ]);
   await lock.release();
   store.close();
@@ -67,6 +72,14 @@ describe('a name that is nearly another is told so', () => {
     expect(stderr).toContain(`did you mean "${meant}"?`);
     expect(outcome.code).toBe(code);
   });
+});
+
+it('a database that is not there any more is told who deleted it, and when', async () => {
+  const { code, stderr } = await run(['db', 'delete', 'old', '--yes']);
+  expect(code).toBe(5);
+  expect(stderr).toContain(
+    `there is no database old any more: ann from here deleted it at ${LATER} (task ${DELETED})`,
+  );
 });
 
 it('a name that is near nothing is not', async () => {
