@@ -25,8 +25,8 @@ export type StepsResult =
   | { readonly kind: 'unreachable'; readonly error: string }
   /** None ran: the host answers, and cannot be used. */
   | { readonly kind: 'unusable'; readonly error: string }
-  /** None ran: a newer operation was on this host. */
-  | { readonly kind: 'fenced'; readonly error: string }
+  /** None ran: a newer operation, with this token, was on this host. */
+  | { readonly kind: 'fenced'; readonly error: string; readonly seen: string }
   /** Some may have run, and nobody knows which. */
   | { readonly kind: 'unknown'; readonly error: string };
 
@@ -119,6 +119,7 @@ function read(
     case 'fenced':
       return {
         kind: 'fenced',
+        seen: result.seen,
         error: `${host.host_id}: a newer operation on this database was there; this one starts nothing more`,
       };
     case 'ended': {

@@ -25,6 +25,7 @@ import { OperationJournal } from './operation-journal.ts';
 import { refreshResources } from './refresh.ts';
 import { countEvents, runPlans, type RunOutcome } from './run-plans.ts';
 import { watchForCancel } from './cancellation.ts';
+import { overtaken } from './overtaken.ts';
 import { reconcile } from './reconcile.ts';
 import { type Interruption, isSignal, listenForSignals, unlessAborted } from './signals.ts';
 import type { Spool } from './spool.ts';
@@ -349,6 +350,7 @@ async function underLock(
         limitMs: tools.limitMs,
         stop,
         kill: interruption.kill,
+        overtaken: (refused) => overtaken(store, meta.store_id, refused),
         changeStore: (step) => journal.changeStore(step),
       },
       plans,

@@ -1,5 +1,6 @@
 import { performance } from 'node:perf_hooks';
-import { PgctlError, toPgctlError } from '../errors.ts';
+import type { PgctlError } from '../errors.ts';
+import { toPgctlError } from '../errors.ts';
 import { applyOutcome, owedUpdates, type ResourceWrite } from '../plan/apply.ts';
 import type { EventOutcome, Phase, Plan, PlanEvent } from '../plan/plan.ts';
 import { resourceKey, type ResourceKey, type StoredResource } from '../plan/resource.ts';
@@ -10,6 +11,7 @@ import type { Transport } from '../transport/transport.ts';
 import type { EventIdentity, Reporter } from '../ui/events.ts';
 import { actionOf, contextAt, isInert, placeOf, stepsOf, type Surroundings } from './lifecycle.ts';
 import { type OperationFence, runOnHost, type StepsResult } from './on-host.ts';
+import type { Refused } from './overtaken.ts';
 import { isSignal, unlessAborted } from './signals.ts';
 
 /** An event with its place in the operation: plan and phase count from 1. */
@@ -52,6 +54,8 @@ export interface PlansRun {
   readonly stop: AbortSignal;
   /** Ends what runs. */
   readonly kill: AbortSignal;
+  /** What it means that a host refused a step. */
+  overtaken(refused: Refused): Promise<PgctlError>;
   /** Carries out a step that changes etcd. */
   changeStore(step: StoreStep): Promise<void>;
 }
@@ -185,7 +189,7 @@ async function carryOut(run: PlansRun, placed: PlacedEvent): Promise<Carried> {
     case 'ended':
       return { outcome: endedOutcome(result, run.kill), hostId, outputs: [] };
     case 'fenced':
-      throw new PgctlError('lock_lost', result.error);
+      throw await run.overtaken({ ...result, hostId: place.host.host_id });
     case 'failed':
     case 'unreachable':
     case 'unusable':

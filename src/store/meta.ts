@@ -59,6 +59,42 @@ export async function prepareToChange(kv: Kv, keys: Keys, keyFile: string): Prom
   }
 }
 
+/**
+ * Gives the store a new id, if its revisions were ever counted further than they are now: that is a store which was
+ * put back to an earlier state. Returns the revision that it is at, or null where it was not.
+ *
+ * @param storeId that it had when the operation began; another got a new one since
+ * @param seen a revision that a host was told of
+ */
+export async function renewIfPutBack(
+  kv: Kv,
+  keys: Keys,
+  { storeId, seen }: { readonly storeId: string; readonly seen: string },
+): Promise<string | null> {
+  // With something to read the answer is no older than any revision that was given out; without, a member that
+  // lags behind says what it knows.
+  const { revision, read } = await kv.txn({
+    compare: [],
+    success: [{ op: 'get', key: keys.meta() }],
+    failure: [],
+  });
+  if (BigInt(seen) <= BigInt(revision)) return null;
+  const found = read[0]?.[0] ?? null;
+  const meta = found === null ? null : decode(codec, found);
+  if (meta !== null && meta.value.store_id === storeId) {
+    const renewed = putRecord(
+      keys.meta(),
+      { ...meta.value, store_id: randomUUID() },
+      { modRevision: meta.modRevision },
+    );
+    await commitUnlocked(kv, keys, [renewed]).catch((error: unknown) => {
+      // Somebody else was first.
+      if (!(error instanceof PgctlError && error.code === 'stale')) throw error;
+    });
+  }
+  return revision;
+}
+
 /** The key that seals this store's secrets, for reading them. Throws as `prepareToChange`, but never makes one. */
 export async function storeKey(kv: Kv, keys: Keys, keyFile: string): Promise<SealingKey> {
   const meta = await readMeta(kv, keys);

@@ -14,7 +14,15 @@ import { Instances } from './instances.ts';
 import { Keys } from './keys.ts';
 import { Kv } from './kv.ts';
 import type { DatabaseLock } from './lock.ts';
-import { assertWritable, FORMAT, prepareToChange, readMeta, storeKey, type Changeable } from './meta.ts';
+import {
+  assertWritable,
+  FORMAT,
+  prepareToChange,
+  readMeta,
+  renewIfPutBack,
+  storeKey,
+  type Changeable,
+} from './meta.ts';
 import { deleteDatabaseRecords, fail, finalize } from './outcome.ts';
 import { Patroni } from './patroni.ts';
 import { updatePlannedInstanceStates } from './planned.ts';
@@ -134,6 +142,13 @@ export class Store {
       throw error;
     });
     return this.#changeable;
+  }
+
+  /** See there; the right to change the store is asked for anew after it. */
+  async renewIfPutBack(storeId: string, seen: string): Promise<string | null> {
+    const revision = await renewIfPutBack(this.kv, this.keys, { storeId, seen });
+    if (revision !== null) this.#changeable = null;
+    return revision;
   }
 
   /** The key that opens this store's secrets, for reading. @throws PgctlError `not_found`, `secret_key` */

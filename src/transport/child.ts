@@ -5,6 +5,7 @@ import {
   hasSaid,
   HEARTBEAT_INTERVAL_MS,
   resultOf,
+  seenToken,
   workerBody,
   workerHeader,
 } from './worker.ts';
@@ -103,7 +104,7 @@ export async function runChild(command: ChildCommand, job: Job): Promise<JobResu
   job.signal?.removeEventListener('abort', onAbort);
 
   const status = resultOf(stdout, job.nonce);
-  if (status === FENCED_STATUS) return { kind: 'fenced' };
+  if (status === FENCED_STATUS) return { kind: 'fenced', seen: seenToken(stdout, job.nonce) };
   if (status !== null && ended === null) return { kind: 'finished', status, stdout, stderr };
   if (status !== null && ended === 'flood') {
     return {

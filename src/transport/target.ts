@@ -48,8 +48,8 @@ export type JobResult =
   | { readonly kind: 'unreachable'; readonly reason: string }
   /** Nothing ran: the host answers, but not as pgctl needs it (no root there, no sh). */
   | { readonly kind: 'unusable'; readonly reason: string }
-  /** Nothing ran: a newer operation was on the host before. */
-  | { readonly kind: 'fenced' }
+  /** Nothing ran: a newer operation, with this token, was on the host before. */
+  | { readonly kind: 'fenced'; readonly seen: string }
   /** It was ended: by its time limit, or by the signal that was given. */
   | {
       readonly kind: 'ended';

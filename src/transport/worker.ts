@@ -71,7 +71,7 @@ if [ "$fence" != - ]; then
   flock 8
   seen=$(cat "$fence" 2>/dev/null)
   seen=\${seen:-0}
-  if [ "$token" -lt "$seen" ]; then finish ${FENCED_STATUS}; fi
+  if [ "$token" -lt "$seen" ]; then say "seen $seen"; finish ${FENCED_STATUS}; fi
   if [ "$token" -gt "$seen" ]; then
     end_jobs TERM
     if ! flock -w 10 9; then end_jobs KILL; flock 9; fi
@@ -133,6 +133,11 @@ const encoded = (script: string): string => Buffer.from(script, 'utf8').toString
 /** Whether the worker said that it is there, or that it is ready for the script, by what it printed so far. */
 export function hasSaid(stdout: string, nonce: string, what: 'there' | 'ready'): boolean {
   return stdout.includes(`\n${nonce} ${what}\n`);
+}
+
+/** The token for which a job was refused. */
+export function seenToken(stdout: string, nonce: string): string {
+  return new RegExp(`\\n${nonce} seen (\\d+)\\n`).exec(stdout)?.[1] ?? '0';
 }
 
 /** The job's exit status, or null where the worker never said so. */

@@ -1,10 +1,11 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
 
 /** A real etcd of one member on ports of its own, with a data directory of its own. */
 export interface Etcd {
@@ -16,6 +17,11 @@ export interface Etcd {
   /** Ends it at once, and starts it again on its data. */
   kill(): Promise<void>;
   start(): Promise<void>;
+  /** Its process, as long as it runs. */
+  readonly pid: number;
+  etcdctl(...args: readonly string[]): Promise<string>;
+  /** Saves what it holds. Returns how to put it back to that: it ends, and starts from the snapshot. */
+  snapshot(): Promise<() => Promise<void>>;
   /** Ends it and removes its data. */
   stop(): Promise<void>;
 }
@@ -37,18 +43,18 @@ export async function startEtcd(options: EtcdOptions = {}): Promise<Etcd> {
   const endpoint = `${scheme}://127.0.0.1:${client}`;
   const peerUrl = `http://127.0.0.1:${peer}`;
   const said: string[] = [];
+  const cluster = ['--name', 'test', '--initial-cluster', `test=${peerUrl}`];
+  cluster.push('--initial-advertise-peer-urls', peerUrl);
   let child: ChildProcess;
   const start = async (): Promise<void> => {
     child = spawn(
       'etcd',
       [
-        ['--name', 'test'],
+        cluster,
         ['--data-dir', join(directory, 'data')],
         ['--listen-client-urls', endpoint],
         ['--advertise-client-urls', endpoint],
         ['--listen-peer-urls', peerUrl],
-        ['--initial-advertise-peer-urls', peerUrl],
-        ['--initial-cluster', `test=${peerUrl}`],
         ['--log-level', 'error'],
         options.args ?? [],
       ].flat(),
@@ -66,6 +72,10 @@ export async function startEtcd(options: EtcdOptions = {}): Promise<Etcd> {
     child.kill('SIGKILL');
     await ended;
   };
+  const etcdctl = async (...args: readonly string[]): Promise<string> => {
+    const env = { PATH: process.env['PATH'], ETCDCTL_API: '3' };
+    return (await promisify(execFile)('etcdctl', [`--endpoints=${endpoint}`, ...args], { env })).stdout;
+  };
   const end = (): void => void child.kill('SIGKILL');
   process.once('exit', end);
   await start();
@@ -80,6 +90,20 @@ export async function startEtcd(options: EtcdOptions = {}): Promise<Etcd> {
     },
     kill,
     start,
+    get pid() {
+      return child.pid ?? 0;
+    },
+    etcdctl,
+    async snapshot() {
+      const file = join(directory, `snapshot-${Date.now()}`);
+      await etcdctl('snapshot', 'save', file);
+      return async () => {
+        await kill();
+        await rm(join(directory, 'data'), { recursive: true });
+        await etcdctl('snapshot', 'restore', file, '--data-dir', join(directory, 'data'), ...cluster);
+        await start();
+      };
+    },
     stop: async () => {
       process.off('exit', end);
       await kill();

@@ -9,6 +9,10 @@ export interface LossyProxy {
    * Resolves when that has happened.
    */
   dropNextReply(): Promise<void>;
+  /** From now on the same happens to every n-th request; 0 for none. */
+  dropEvery(n: number): void;
+  /** How often it happened. */
+  readonly dropped: number;
   /** From now on nothing gets through either way, and connections stay open. */
   freeze(): void;
   thaw(): void;
@@ -21,6 +25,7 @@ const CARRIED_OUT_MS = 150;
 export async function lossyProxy(etcdPort: number): Promise<LossyProxy> {
   const sockets = new Set<Socket>();
   let armed: (() => void) | null = null;
+  let [every, requests, dropped] = [0, 0, 0];
   let frozen = false;
   const held: (() => void)[] = [];
   const pass = (to: Socket, chunk: Buffer): void => {
@@ -43,14 +48,16 @@ export async function lossyProxy(etcdPort: number): Promise<LossyProxy> {
     }
     client.on('data', (chunk) => {
       // A request is longer than the acknowledgements and pings that HTTP/2 sends beside it.
-      if (armed !== null && chunk.length > 60) {
+      const isTurn = chunk.length > 60 && every > 0 && ++requests % every === 0;
+      if ((armed !== null && chunk.length > 60) || isTurn) {
         const done = armed;
         armed = null;
         doomed = true;
         setTimeout(() => {
           client.destroy();
           etcd.destroy();
-          done();
+          dropped++;
+          done?.();
         }, CARRIED_OUT_MS);
       }
       pass(etcd, chunk);
@@ -67,6 +74,12 @@ export async function lossyProxy(etcdPort: number): Promise<LossyProxy> {
       new Promise((resolve) => {
         armed = resolve;
       }),
+    dropEvery: (n) => {
+      every = n;
+    },
+    get dropped() {
+      return dropped;
+    },
     freeze: () => {
       frozen = true;
     },

@@ -217,7 +217,7 @@ describe('the fence', () => {
     const fence = newFence();
     const mark = newFile();
     await fenced(fence, '12', 'true');
-    expect(await fenced(fence, '9', `touch ${mark}`)).toEqual({ kind: 'fenced' });
+    expect(await fenced(fence, '9', `touch ${mark}`)).toEqual({ kind: 'fenced', seen: '12' });
     expect(existsSync(mark)).toBe(false);
     expect(readFileSync(fence, 'utf8')).toBe('12\n');
   });

@@ -1,7 +1,9 @@
+import { writeFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { LockRecord, RunOrigin } from '../../../src/records/types.ts';
+import type { EtcdUser } from '../../../src/store/channel.ts';
 import { isDead } from '../../../src/store/lock-holder.ts';
 import { openStore, type Store } from '../../../src/store/store.ts';
 import type { Ran } from '../../e2e/pgctl.ts';
@@ -14,6 +16,13 @@ import { killable, type KillableOutcome, thisProcess } from './killable.ts';
 
 /** The password in the specs of these tests: it must be nowhere in etcd, nor be printed. */
 export const CANARY = 'canary-5c1f0d';
+
+/** How pgctl logs in to etcd. */
+function loginOf({ user, password }: EtcdUser, home: string): Record<string, string> {
+  const file = join(home, 'etcd-password');
+  writeFileSync(file, password.reveal(), { mode: 0o600 });
+  return { PGCTL_ETCD_USER: user, PGCTL_ETCD_PASSWORD_FILE: file };
+}
 
 const LOCKS = '/pgctl/v1/locks/';
 
@@ -31,30 +40,48 @@ export class PointsWorld implements World {
   #heard: Heard[] = [];
   #specs = 0;
 
-  private constructor(parts: { etcd: Etcd; machines: StandInHosts; home: string; here: RunOrigin }) {
+  private constructor(parts: {
+    etcd: Etcd;
+    endpoint: string;
+    user: EtcdUser | null;
+    machines: StandInHosts;
+    home: string;
+    here: RunOrigin;
+  }) {
     this.#etcd = parts.etcd;
     this.#home = parts.home;
     this.#here = parts.here;
     this.machines = parts.machines;
     this.hosts = parts.machines.ids.map((id) => ({ id, ...parts.machines.look(id) }));
-    const endpoint = parts.etcd.endpoint;
-    this.env = { HOME: parts.home, USER: 'tester', PGCTL_ENDPOINTS: endpoint, PGCTL_SSH: SSH };
-    this.store = openStore({
-      ...{ endpoints: [endpoint], tls: null, auth: null, prefix: '/pgctl', env: this.env },
-    });
+    const { endpoint, user } = parts;
+    this.env = {
+      ...{ HOME: parts.home, USER: 'tester', PGCTL_ENDPOINTS: endpoint, PGCTL_SSH: SSH },
+      ...(user === null ? {} : loginOf(user, parts.home)),
+    };
+    const endpoints = [parts.etcd.endpoint];
+    this.store = openStore({ endpoints, tls: null, auth: user, prefix: '/pgctl', env: this.env });
     this.#patroni = new StandInPatroni(this.store.kv, this.store.keys, this.machines);
   }
 
-  static async start(hostIds: readonly string[]): Promise<PointsWorld> {
+  /** @param given for an etcd of another kind, and for another way to it for pgctl */
+  static async start(
+    hostIds: readonly string[],
+    given: {
+      readonly etcd?: Promise<Etcd>;
+      readonly endpoint?: string;
+      readonly user?: EtcdUser;
+    } = {},
+  ): Promise<PointsWorld> {
     const [etcd, machines, home, here] = await Promise.all([
-      startEtcd(),
+      given.etcd ?? startEtcd(),
       StandInHosts.make(hostIds),
       mkdtemp(join(tmpdir(), 'pgctl-home-')),
       thisProcess(),
     ]);
     // For ssh, which gets this process's surroundings.
     process.env.PGCTL_STAND_IN = machines.dir;
-    const world = new PointsWorld({ etcd, machines, home, here });
+    const { user = null, endpoint = etcd.endpoint } = given;
+    const world = new PointsWorld({ etcd, endpoint, user, machines, home, here });
     for (const id of hostIds) await world.register(id);
     return world;
   }
@@ -77,6 +104,11 @@ export class PointsWorld implements World {
     const file = join(this.#home, `spec-${++this.#specs}.yaml`);
     await writeFile(file, text);
     return file;
+  }
+
+  /** Notes a fault after which everything that has to hold was seen to hold. */
+  survived(what: string, injected = 1): void {
+    noteFaults([{ what, injected }]);
   }
 
   /** Notes how many points of which command were tried, for the table in the README. */
