@@ -81,7 +81,8 @@ export async function keepUnended(spool: Spool, report: Reporter, unended: Unend
   const notes = lost && kept.results.length === 0 ? [] : [await keep(spool, kept)];
   for (const message of notes) report({ kind: 'warning', message });
   const told = lost ? why : error;
-  const again = `When etcd answers again, run the same command again or \`pgctl task resume ${kept.task_id}\`; on this machine, it writes down first what is kept.`;
+  const first = why.code === 'etcd_refused' ? `${why.hint ?? ''} Then` : 'When etcd answers again,';
+  const again = `${first} run the same command again or \`pgctl task resume ${kept.task_id}\`; on this machine, it writes down first what is kept.`;
   return new PgctlError(unendedCode(unended), told.message, {
     details: [
       ...error.details,

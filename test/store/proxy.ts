@@ -19,10 +19,11 @@ export interface LossyProxy {
   close(): Promise<void>;
 }
 
-/** How long a request may take to be carried out by etcd before its connection breaks. */
-const CARRIED_OUT_MS = 150;
-
-export async function lossyProxy(etcdPort: number): Promise<LossyProxy> {
+/** @param carriedOutMs how long a request may take to be carried out by etcd before its connection breaks */
+export async function lossyProxy(
+  etcdPort: number,
+  { carriedOutMs = 150 }: { readonly carriedOutMs?: number } = {},
+): Promise<LossyProxy> {
   const sockets = new Set<Socket>();
   let armed: (() => void) | null = null;
   let [every, requests, dropped] = [0, 0, 0];
@@ -58,7 +59,7 @@ export async function lossyProxy(etcdPort: number): Promise<LossyProxy> {
           etcd.destroy();
           dropped++;
           done?.();
-        }, CARRIED_OUT_MS);
+        }, carriedOutMs);
       }
       pass(etcd, chunk);
     });
