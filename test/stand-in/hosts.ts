@@ -79,6 +79,15 @@ export class StandInHosts {
     return exists(join(this.dir, id, 'lost'));
   }
 
+  /** Its base directory is on a disk that can only be read; returns how to mend that. */
+  async makeReadOnly(id: string): Promise<() => Promise<void>> {
+    const base = join(this.dir, id, 'base');
+    const inside = ['--mount=' + join(this.dir, 'namespaces', `${id}.mount`)];
+    await execa('nsenter', [...inside, 'mount', '--bind', base, base]);
+    await execa('nsenter', [...inside, 'mount', '-o', 'remount,bind,ro', base]);
+    return async () => void (await execa('nsenter', [...inside, 'umount', base]));
+  }
+
   /** A new machine under the same name. */
   async replace(id: string): Promise<void> {
     await this.#endProcesses(id);

@@ -128,8 +128,8 @@ export class PointsWorld implements World {
     return outcome;
   }
 
-  async run(args: readonly string[]): Promise<Ran> {
-    const outcome = await killable(args, { env: this.env });
+  async run(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ran> {
+    const outcome = await killable(args, { env: { ...this.env, ...env } });
     if (outcome.kind === 'killed') throw new Error(`${args.join(' ')} was killed`);
     this.#hear(args, outcome);
     return { exitCode: outcome.code, stdout: outcome.stdout, stderr: outcome.stderr };
