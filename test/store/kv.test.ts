@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseEndpoints } from '../../src/store/endpoints.ts';
 import { Kv, type KvOptions } from '../../src/store/kv.ts';
@@ -65,6 +66,42 @@ describe('reading', () => {
     expect(newest.map(({ key }) => key)).toEqual(keys.toReversed().slice(0, 1500));
     const rest = await kv.range(prefix, { from: keys[900] ?? '' });
     expect(rest.map(({ key }) => key)).toEqual(keys.slice(900));
+  });
+
+  test('a range that is compacted away between two of its pages is read again', async () => {
+    const kv = kvOn([etcd.endpoint]);
+    const prefix = `${newPrefix()}/`;
+    const keys = Array.from(
+      { length: PAGE + 10 },
+      (_, index) => `${prefix}${String(index).padStart(4, '0')}`,
+    );
+    await put(
+      kv,
+      keys.map((key) => [key, 'v']),
+    );
+    const etcdctl = (...args: readonly string[]): string =>
+      execFileSync('etcdctl', [`--endpoints=${etcd.endpoint}`, ...args, '-w', 'json'], {
+        env: { PATH: process.env['PATH'], ETCDCTL_API: '3' },
+        encoding: 'utf8',
+      });
+    let asked = 0;
+    const spec = {
+      key: prefix,
+      prefix: true as const,
+      // Asked for with each page, the second time when the first has come.
+      get limit() {
+        if (++asked === 2) {
+          const { header } = JSON.parse(etcdctl('put', '/elsewhere', 'v')) as {
+            header: { revision: number };
+          };
+          etcdctl('compact', String(header.revision));
+        }
+        return keys.length;
+      },
+    };
+    const [found] = await kv.read([spec]);
+    expect(asked).toBeGreaterThan(4);
+    expect(found?.map(({ key }) => key)).toEqual(keys);
   });
 
   test('several keys and prefixes are one transaction, and a prefix takes nothing else', async () => {
