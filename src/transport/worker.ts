@@ -17,11 +17,12 @@ export const WORKER_COMMANDS = {
 } as const;
 export type Privileges = keyof typeof WORKER_COMMANDS;
 
-/** A heartbeat is sent this often, in milliseconds; a worker that misses them for HEARTBEAT_LIMIT_S ends its job. */
+/**
+ * A heartbeat is sent this often, in milliseconds; a worker that misses them for HEARTBEAT_LIMIT_S ends its job, and
+ * one that waits that long for its job's script does not begin it.
+ */
 export const HEARTBEAT_INTERVAL_MS = 5_000;
 const HEARTBEAT_LIMIT_S = 20;
-/** How long a worker that said it is ready waits for its script. */
-const SCRIPT_LIMIT_S = 60;
 
 /** Exit status with which the worker says that a newer operation was here before. */
 export const FENCED_STATUS = 76;
@@ -81,7 +82,7 @@ if [ "$fence" != - ]; then
   flock -s 9
 fi
 say ready
-script=$(timeout ${SCRIPT_LIMIT_S} head -c "$length")
+script=$(timeout ${HEARTBEAT_LIMIT_S} head -c "$length")
 if [ "\${#script}" -ne "$length" ]; then echo 'what was to be run did not arrive' >&2; finish 65; fi
 exec 3<&0
 printf '%s' "$script" | base64 -d | setsid sh -s 3<&- 8>&- 9>&- &

@@ -21,6 +21,8 @@ export interface LabEtcdMember {
 export interface LabEtcd {
   readonly endpoints: readonly string[];
   readonly members: readonly LabEtcdMember[];
+  /** Which of the members the others follow. */
+  leader(): Promise<LabEtcdMember>;
   /** All keys that begin with a prefix, or all there are, with their values as text. */
   dump(prefix?: string): Promise<Map<string, string>>;
   /** The revision that each key was last written at. */
@@ -55,18 +57,28 @@ export async function startEtcd({
   const hasQuorum = (): boolean => processes.filter((member) => member.runs()).length > count / 2;
   const endpoints = names.map(({ client }) => client);
 
+  const members = processes.map((member) => ({
+    endpoint: member.endpoint,
+    kill: member.kill,
+    pause: member.pause,
+    resume: member.resume,
+    async start() {
+      await member.spawn();
+      await member.ready(hasQuorum() ? '/health' : '/version');
+    },
+  }));
   const etcd: LabEtcd = {
     endpoints,
-    members: processes.map((member) => ({
-      endpoint: member.endpoint,
-      kill: member.kill,
-      pause: member.pause,
-      resume: member.resume,
-      async start() {
-        await member.spawn();
-        await member.ready(hasQuorum() ? '/health' : '/version');
-      },
-    })),
+    members,
+    async leader() {
+      const args = [`--endpoints=${endpoints.join(',')}`, 'endpoint', 'status', '--write-out=json'];
+      const found = (JSON.parse(await command('etcdctl', args)) as FoundStatus[]).find(
+        ({ Status: { header, leader } }) => header.member_id === leader,
+      );
+      const member = members.find(({ endpoint }) => endpoint === found?.Endpoint);
+      if (member === undefined) throw new Error('lab: etcd has no leader');
+      return member;
+    },
     async dump(prefix = '') {
       const found = await read(endpoints, prefix);
       return new Map(found.map(({ key, value }) => [text(key), text(value ?? '')]));
@@ -197,6 +209,12 @@ async function freePorts(address: string, count: number): Promise<number[]> {
   });
   await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
   return ports;
+}
+
+/** What etcdctl says of a member. Its ids are longer than a number of JavaScript's, and told apart all the same. */
+interface FoundStatus {
+  readonly Endpoint: string;
+  readonly Status: { readonly header: { readonly member_id: number }; readonly leader: number };
 }
 
 const text = (base64: string): string => Buffer.from(base64, 'base64').toString('utf8');

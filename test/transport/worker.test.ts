@@ -344,6 +344,24 @@ describe('the fence', () => {
   });
 });
 
+describe('a link that is cut when the worker is about to get its script', () => {
+  // It takes as long as heartbeats may be missed, which passes while the other tests run.
+  const mark = newFile();
+  const fence = { path: join(dir, 'cut-off', '.fence', 'shop'), token: '1' };
+  const file = standIn(dir, 'cut-off-link', '{ head -n 2; exec sleep 22; } | sh -c "$2"');
+  const waiting = runChild(
+    { file, args: ['-c', WORKER_COMMANDS.none], connectLimitMs: 30_000 },
+    job(`touch ${mark}`, { fence }),
+  );
+
+  it('keeps the fence from others for no longer than that, and starts nothing', async () => {
+    const result = await waiting;
+    expect(result).toMatchObject({ status: 65, stderr: expect.stringContaining('did not arrive') });
+    expect(existsSync(mark)).toBe(false);
+    expect(await run('true', { fence })).toMatchObject({ kind: 'finished', status: 0 });
+  });
+});
+
 it('no more jobs run at a time than allowed', async () => {
   const narrow = openTransport({
     program: 'ssh',
