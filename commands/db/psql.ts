@@ -48,6 +48,7 @@ export const command: CommandModule = {
       args,
       // With a redirected one a terminal on the host would mix what psql keeps apart.
       terminal: [stdin, stdout, stderr].every(({ isTTY }) => isTTY === true),
+      limitMs: app.globals.timeoutMs,
     });
     return { passed };
   },

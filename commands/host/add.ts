@@ -150,6 +150,7 @@ export const command: CommandModule = {
       endpoints,
       tls,
       now: () => new Date(),
+      limitMs: app.globals.timeoutMs,
     });
     const findings = [...found.map(({ message }) => message), ...(await lockOutFindings(store))];
     await registerHost(app, probed, { clean: flags.clean === true });

@@ -1,3 +1,4 @@
+import { EXIT } from '../../src/errors.ts';
 import { showHostList } from '../../src/ui/views.ts';
 import { checkHost } from '../shared/check-host.ts';
 import type { CommandModule } from '../shared/command.ts';
@@ -12,10 +13,11 @@ export const command: CommandModule = {
   async run(app, _args, { check }) {
     const { items, corrupt } = await (await app.store()).hosts.list();
     warnCorrupt(app, corrupt);
-    const documents =
+    const shown =
       check === true
         ? await Promise.all(items.map((stored) => checkHost(app, stored, { record: false })))
-        : items.map(({ value }) => hostDocument(value));
-    app.ui.result({ kind: 'HostList', items: documents }, showHostList);
+        : items.map(({ value }) => ({ document: hostDocument(value), late: false }));
+    app.ui.result({ kind: 'HostList', items: shown.map(({ document }) => document) }, showHostList);
+    return shown.some(({ late }) => late) ? EXIT.timeout : EXIT.ok;
   },
 };

@@ -4,6 +4,7 @@ import type { App } from '../shared/app.ts';
 import type { CommandModule } from '../shared/command.ts';
 import { requireInstanceDocument } from '../shared/fleet.ts';
 import { requireInstancePlace } from '../shared/instance-place.ts';
+import { wholeNumber } from '../shared/whole-number.ts';
 
 const DEFAULT_LINES = '100';
 
@@ -16,7 +17,7 @@ export const command: CommandModule = {
       .addHelpText('after', '\nExample:\n  pgctl instance logs shop.n1.host-1 -n 20 --follow'),
   async run(app, [id = ''], options) {
     const text = app.globals.output === 'text';
-    const lines = lineCount(String(options.lines));
+    const lines = wholeNumber(String(options.lines), '--lines', { least: 0 });
     const follow = options.follow === true;
     if (follow && !text) {
       throw new PgctlError('usage', `--follow and --output ${app.globals.output} exclude each other`, {
@@ -36,11 +37,6 @@ export const command: CommandModule = {
     app.ui.result(document, () => collected.join('\n'));
   },
 };
-
-function lineCount(given: string): number {
-  if (/^\d{1,9}$/.test(given)) return Number(given);
-  throw new PgctlError('usage', `--lines: ${JSON.stringify(given)} is not a whole number from 0 on`);
-}
 
 interface LogRequest {
   readonly id: string;

@@ -113,6 +113,7 @@ export const command: CommandModule = {
         endpoints,
         tls,
         now: () => new Date(),
+        limitMs: app.globals.timeoutMs,
       });
       if (stored === null) await registerHost(app, host, { clean: false });
       else await store.hosts.put(host, { modRevision: stored.modRevision });

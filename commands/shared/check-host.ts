@@ -17,6 +17,7 @@ export interface StoredHost {
 const STATE_OF: Partial<Record<PgctlError['code'], HostDocument['state']>> = {
   host_unreachable: 'unreachable',
   host_unusable: 'unusable',
+  timeout: 'unusable',
 };
 
 /** What a look at a host found. */
@@ -25,6 +26,14 @@ export interface SeenHost {
   readonly host: HostRecord | null;
   readonly state: HostDocument['state'];
   readonly problems: readonly HostProblem[];
+  /** Whether it took longer than the user allowed. */
+  readonly late: boolean;
+}
+
+/** A host that was checked. */
+export interface CheckedHost {
+  readonly document: HostDocument;
+  readonly late: boolean;
 }
 
 /** Looks at a host. One that cannot be reached or used is a result; what is wrong elsewhere is thrown. */
@@ -37,18 +46,21 @@ export async function lookAtHost(app: App, host: HostRecord): Promise<SeenHost> 
       endpoints,
       tls,
       now: () => new Date(),
+      limitMs: app.globals.timeoutMs,
     });
     return {
       host: seen.host,
       state: seen.findings.length === 0 ? 'reachable' : 'unusable',
       problems: seen.findings,
+      late: false,
     };
   } catch (thrown) {
     const error = toPgctlError(thrown);
     const state = STATE_OF[error.code];
     if (state === undefined) throw error;
     const remedy = error.hint ?? `See \`pgctl host get ${host.host_id}\`.`;
-    return { host: null, state, problems: [{ severity: 'error', message: error.message, remedy }] };
+    const problem = { severity: 'error', message: error.message, remedy } as const;
+    return { host: null, state, problems: [problem], late: error.code === 'timeout' };
   }
 }
 
@@ -57,13 +69,14 @@ export async function checkHost(
   app: App,
   stored: StoredHost,
   { record }: { readonly record: boolean },
-): Promise<HostDocument> {
+): Promise<CheckedHost> {
   const store = await app.store();
   if (record) await store.hosts.assertPermitted(stored.value.host_id);
-  const { host, state, problems } = await lookAtHost(app, stored.value);
+  const { host, state, problems, late } = await lookAtHost(app, stored.value);
   const findings = problems.map(({ message }) => message);
-  if (host === null) return hostDocument(stored.value, { state, findings });
+  if (host === null) return { document: hostDocument(stored.value, { state, findings }), late };
   if (record) await store.hosts.put(host, { modRevision: stored.modRevision });
   const all = [...findings, ...(await lockOutFindings(store))];
-  return hostDocument(host, { state: all.length === 0 ? 'reachable' : 'unusable', findings: all });
+  const found = { state: all.length === 0 ? 'reachable' : 'unusable', findings: all } as const;
+  return { document: hostDocument(host, found), late };
 }

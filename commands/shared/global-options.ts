@@ -66,7 +66,11 @@ export const GLOBAL_OPTIONS: readonly GlobalOption[] = [
     summary: 'children at a time, over all hosts',
     fallback: '16',
   },
-  { flags: '--timeout <duration>', summary: 'limit of one step on a host', fallback: 'none' },
+  {
+    flags: '--timeout <duration>',
+    summary: 'limit of one step on a host, and of following something',
+    fallback: 'none',
+  },
   { flags: '--connect-timeout <duration>', summary: 'limit for reaching a host', fallback: '10s' },
   { flags: '--lock-timeout <duration>', summary: "how long to wait for a database's lock", fallback: '0' },
 ];

@@ -13,8 +13,7 @@ import { didYouMean } from '../../src/spec/nearest.ts';
 import type { DatabaseSpec, SpecIssue, SpecPositions, StoredSpec } from '../../src/spec/types.ts';
 import { listeningPortsStep, readListeningPorts } from '../../src/steps/host-facts.ts';
 import { hostsUnusable } from '../../src/executor/checks.ts';
-import { runOnHost } from '../../src/executor/on-host.ts';
-import { assertInTime } from '../../src/executor/refresh.ts';
+import { assertInTime, runOnHost } from '../../src/executor/on-host.ts';
 import type { Intention, View } from '../../src/executor/intention.ts';
 import type { OperationRequest, OperationTools } from '../../src/executor/operation.ts';
 import { refuseCorruptHosts } from '../../src/store/snapshot.ts';
@@ -48,7 +47,7 @@ async function listeningOn(
         limitMs: tools.limitMs,
         signal: tools.signal ?? null,
       });
-      assertInTime(result, tools);
+      assertInTime(result, { limitMs: tools.limitMs, ownMs: Infinity });
       const [output] = result.kind === 'ok' ? result.outputs : [];
       return [host.host_id, output === undefined ? new Set() : readListeningPorts(output)];
     }),

@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import { EXIT, type ExitCode, type PgctlError } from '../../src/errors.ts';
-import { endBySignal } from '../../src/executor/signals.ts';
+import { endBySignal, endedCode } from '../../src/executor/signals.ts';
 import type { Follower } from '../../src/store/store.ts';
 import type { StatusDocument } from '../../src/ui/documents.ts';
 import type { App } from './app.ts';
@@ -70,12 +70,12 @@ export async function watchStatus(
   await store.followFleet(follower, signal);
 }
 
-/** Runs until a key, a signal, or a reader that went away ends it; the exit code says which. */
+/** Runs until a key, a signal, its time limit, or a reader that went away ends it; the exit code says which. */
 export async function untilEnded(
   app: App,
   run: (end: { readonly signal: AbortSignal; readonly by: (code: ExitCode) => void }) => Promise<void>,
 ): Promise<ExitCode> {
-  const ending = endBySignal();
+  const ending = endBySignal(app.globals.timeoutMs);
   const own = new AbortController();
   let code: ExitCode = EXIT.ok;
   app.io.stdout.once('error', () => own.abort());
@@ -87,7 +87,7 @@ export async function untilEnded(
         own.abort();
       },
     });
-    return ending.signal.aborted ? (ending.signal.reason as PgctlError).exitCode : code;
+    return ending.signal.aborted ? endedCode(ending) : code;
   } finally {
     ending.dispose();
   }

@@ -2,18 +2,19 @@ import { showTaskList } from '../../src/ui/views.ts';
 import type { CommandModule } from '../shared/command.ts';
 import { warnCorrupt, warnNearMiss } from '../shared/lookup.ts';
 import { taskDocument } from '../shared/task-document.ts';
+import { wholeNumber } from '../shared/whole-number.ts';
 
-const DEFAULT_LIMIT = 50;
+const DEFAULT_LIMIT = '50';
 
 export const command: CommandModule = {
   configure: (command) =>
     void command
       .option('--database <database>', 'only tasks of this database')
-      .option('-n, --limit <n>', 'how many, newest first', String(DEFAULT_LIMIT))
+      .option('-n, --limit <n>', 'how many, newest first', DEFAULT_LIMIT)
       .addHelpText('after', '\nExample:\n  pgctl task list --database shop'),
   async run(app, _args, options) {
+    const limit = wholeNumber(String(options.limit), '--limit', { least: 1 });
     const store = await app.store();
-    const limit = Math.max(1, Number(options.limit) || DEFAULT_LIMIT);
     const database = options.database as string | undefined;
     const { items, corrupt } = await store.tasks.list(database === undefined ? limit : limit * 20);
     warnCorrupt(app, corrupt);

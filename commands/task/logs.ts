@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type ExitCode, PgctlError } from '../../src/errors.ts';
-import { endBySignal } from '../../src/executor/signals.ts';
+import { endBySignal, endedCode } from '../../src/executor/signals.ts';
 import { isFinal } from '../../src/records/states.ts';
 import type { TaskRecord } from '../../src/records/types.ts';
 import { showTaskLog, showTaskResult } from '../../src/ui/views.ts';
@@ -21,10 +21,10 @@ async function showFrom(app: App, id: string, from: number): Promise<number> {
   return Math.max(...items.map(({ value }) => value.seq)) + 1;
 }
 
-/** Shows what a task does while it does it, run from whichever machine; until it ends, or a signal says so. */
+/** Shows what a task does while it does it, run from whichever machine; until it ends, or a signal or its time limit says so. */
 async function follow(app: App, given: TaskRecord): Promise<ExitCode | undefined> {
   const store = await app.store();
-  const ending = endBySignal();
+  const ending = endBySignal(app.globals.timeoutMs);
   const unread = new AbortController();
   app.io.stdout.once('error', () => unread.abort());
   const signal = AbortSignal.any([ending.signal, unread.signal]);
@@ -44,7 +44,7 @@ async function follow(app: App, given: TaskRecord): Promise<ExitCode | undefined
       }
       await delay(LOOK_MS, undefined, { signal }).catch(() => undefined);
     }
-    return unread.signal.aborted ? undefined : (ending.signal.reason as PgctlError).exitCode;
+    return unread.signal.aborted ? undefined : endedCode(ending);
   } finally {
     ending.dispose();
   }

@@ -136,6 +136,23 @@ function read(
   }
 }
 
+/** How long steps that only look may take, in milliseconds: as the user says, and no longer than they ever may. */
+export interface LookLimits {
+  /** Null where the user says nothing. */
+  readonly limitMs: number | null;
+  readonly ownMs: number;
+}
+
+export const lookLimitMs = ({ limitMs, ownMs }: LookLimits): number => Math.min(ownMs, limitMs ?? Infinity);
+
+/** That a look ended by the limit that the user gave is no finding. @throws PgctlError `timeout` */
+export function assertInTime(result: StepsResult, { limitMs, ownMs }: LookLimits): void {
+  if (result.kind !== 'ended' || result.by !== 'limit' || limitMs === null || limitMs > ownMs) return;
+  throw new PgctlError('timeout', result.error, {
+    hint: 'Nothing was changed. Give it more time with --timeout.',
+  });
+}
+
 /** The outputs of steps that had to succeed, or the error that says why they did not. */
 export function outputsOf(result: StepsResult): readonly StepOutput[] {
   switch (result.kind) {

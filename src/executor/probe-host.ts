@@ -1,10 +1,11 @@
 import { PgctlError } from '../errors.ts';
 import type { HostFacts, HostRecord } from '../records/types.ts';
 import { hostFactsStep, reachEtcdStep, readHostFacts, type ReadFacts } from '../steps/host-facts.ts';
+import type { HostStep, StepOutput } from '../steps/step.ts';
 import type { EtcdTls } from '../resources/etcd-tls.ts';
 import type { Transport } from '../transport/transport.ts';
 import { LOCAL_ADDRESS } from '../transport/transport.ts';
-import { outputsOf, runOnHost } from './on-host.ts';
+import { assertInTime, lookLimitMs, outputsOf, runOnHost } from './on-host.ts';
 
 const PROBE_LIMIT_MS = 30_000;
 /** Patroni's leases are 30 s; a clock that is off by more than this makes logs and certificates lie. */
@@ -33,25 +34,20 @@ export interface ProbeRequest {
   /** What hosts reach an etcd over TLS with. */
   readonly tls: EtcdTls;
   readonly now: () => Date;
+  /** Of one step, in milliseconds; null for the limit that every look has. */
+  readonly limitMs: number | null;
 }
 
 /**
- * Looks at a host and returns its record with what was found. Throws `host_unreachable`, or `host_unusable`
- * where pgctl has no way to become root there (a local host of an ordinary user needs none).
+ * Looks at a host and returns its record with what was found. Throws `host_unreachable`, `timeout`, or
+ * `host_unusable` where pgctl has no way to become root there (a local host of an ordinary user needs none).
  */
-export async function probeHost({ transport, host, endpoints, tls, now }: ProbeRequest): Promise<ProbedHost> {
+export async function probeHost(request: ProbeRequest): Promise<ProbedHost> {
+  const { transport, host, endpoints, tls, now, limitMs } = request;
   const before = now().getTime();
   // Without privileges: what the login user may do is one of the questions.
   const plain: HostRecord = { ...host, facts: null };
-  const result = await runOnHost({
-    transport,
-    host: plain,
-    steps: [hostFactsStep(host.base_dir)],
-    fence: null,
-    limitMs: PROBE_LIMIT_MS,
-    signal: null,
-  });
-  const [output] = outputsOf(result);
+  const [output] = await look({ transport, host: plain, limitMs }, hostFactsStep(host.base_dir));
   const after = now().getTime();
   const read = readHostFacts(output ?? { exitCode: 0, stdout: '' }, {
     before,
@@ -66,7 +62,8 @@ export async function probeHost({ transport, host, endpoints, tls, now }: ProbeR
     facts,
     updated_at: now().toISOString(),
   };
-  const reach = await reachFindings(transport, probed, { endpoints: host.host_endpoints ?? endpoints, tls });
+  const etcd = { endpoints: host.host_endpoints ?? endpoints, tls };
+  const reach = await reachFindings({ transport, host: probed, limitMs }, etcd);
   return { host: probed, findings: [...factFindings(read), ...reach] };
 }
 
@@ -124,23 +121,25 @@ function factFindings({ facts, hasPostgresUser }: ReadFacts): HostProblem[] {
   return findings;
 }
 
+type Looking = Pick<ProbeRequest, 'transport' | 'host' | 'limitMs'>;
+
+async function look({ transport, host, limitMs }: Looking, step: HostStep): Promise<readonly StepOutput[]> {
+  const limits = { limitMs, ownMs: PROBE_LIMIT_MS };
+  const result = await runOnHost({
+    ...{ transport, host, steps: [step], fence: null, signal: null },
+    limitMs: lookLimitMs(limits),
+  });
+  assertInTime(result, limits);
+  return outputsOf(result);
+}
+
 async function reachFindings(
-  transport: Transport,
-  host: HostRecord,
+  looking: Looking,
   etcd: Pick<ProbeRequest, 'endpoints' | 'tls'>,
 ): Promise<readonly HostProblem[]> {
-  const { patroni } = host.facts as HostFacts;
+  const { patroni } = looking.host.facts as HostFacts;
   if (patroni === null) return [];
-  const steps = [reachEtcdStep({ python: patroni.python, ...etcd })];
-  const result = await runOnHost({
-    transport,
-    host,
-    steps,
-    fence: null,
-    limitMs: PROBE_LIMIT_MS,
-    signal: null,
-  });
-  const [output] = outputsOf(result);
+  const [output] = await look(looking, reachEtcdStep({ python: patroni.python, ...etcd }));
   return (output?.stdout ?? '')
     .split('\n')
     .filter((line) => line !== '')

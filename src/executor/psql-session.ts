@@ -18,24 +18,31 @@ export interface PsqlRequest {
   readonly args: readonly string[];
   /** Whether stdin, stdout and stderr are a terminal. */
   readonly terminal: boolean;
+  /** When psql is ended, in milliseconds; null for never. */
+  readonly limitMs: number | null;
 }
 
 /**
  * Runs psql on a host with pgctl's own stdin, stdout and stderr, and returns its exit status.
  *
- * @throws PgctlError `host_unreachable`; `outcome_unknown` where the connection broke
+ * @throws PgctlError `host_unreachable`; `timeout`; `outcome_unknown` where the connection broke
  */
 export async function runPsql(request: PsqlRequest): Promise<number> {
-  const { transport, host, connection, args, terminal } = request;
+  const { transport, host, connection, args, terminal, limitMs } = request;
   const applicationName = `pgctl-${randomBytes(8).toString('hex')}`;
   const script = psqlScript({ connection, runUser: runUserOf(host), applicationName, args });
-  const result = await transport.attach(targetOf(host), { script, terminal });
+  const result = await transport.attach(targetOf(host), { script, terminal, limitMs });
   switch (result.kind) {
     case 'exited':
       return result.status;
     case 'interrupted':
       await endSession(request, applicationName);
       return result.status;
+    case 'timed_out':
+      await endSession(request, applicationName);
+      throw new PgctlError('timeout', `psql was ended by its time limit of ${(limitMs ?? 0) / 1000} s`, {
+        hint: 'Its session on the server was ended too. Give it more time with --timeout.',
+      });
     case 'unreachable':
       throw new PgctlError(
         'host_unreachable',

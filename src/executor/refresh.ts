@@ -1,4 +1,3 @@
-import { PgctlError } from '../errors.ts';
 import { planRefresh, type RefreshResult } from '../plan/refresh.ts';
 import { resourceKey, type ResourceKey, type StoredResource } from '../plan/resource.ts';
 import { typeOf } from '../resources/registry.ts';
@@ -6,7 +5,7 @@ import type { Inspection } from '../resources/type.ts';
 import type { HostStep } from '../steps/step.ts';
 import type { Transport } from '../transport/transport.ts';
 import { contextAt, type Surroundings } from './lifecycle.ts';
-import { runOnHost, type StepsResult } from './on-host.ts';
+import { assertInTime, lookLimitMs, runOnHost } from './on-host.ts';
 
 /** Looking takes no longer than this on a host, in milliseconds. */
 const LOOK_LIMIT_MS = 60_000;
@@ -70,15 +69,16 @@ async function inspectHost<T>(
   const host = around.hosts.get(hostId);
   if (host === undefined) return all({ kind: 'unreachable', error: `host ${hostId} is not registered` });
   const steps = looked.flatMap(({ inspection }) => inspection.steps as readonly HostStep[]);
+  const limits = { limitMs: bounds.limitMs, ownMs: LOOK_LIMIT_MS };
   const result = await runOnHost({
     transport,
     host,
     steps,
     fence: null,
-    limitMs: Math.min(LOOK_LIMIT_MS, bounds.limitMs ?? Infinity),
+    limitMs: lookLimitMs(limits),
     signal: bounds.signal ?? null,
   });
-  assertInTime(result, bounds);
+  assertInTime(result, limits);
   if (result.kind === 'unreachable' || result.kind === 'unusable')
     return all({ kind: 'unreachable', error: result.error });
   if (result.kind !== 'ok') return all({ kind: 'failed', error: result.error });
@@ -87,14 +87,6 @@ async function inspectHost<T>(
     const outputs = result.outputs.slice(from, from + inspection.steps.length);
     from += inspection.steps.length;
     return [resourceKey(resource), { kind: 'ok', value: inspection.read(outputs) }];
-  });
-}
-
-/** That a look ended by the limit that the user gave is no finding. @throws PgctlError `timeout` */
-export function assertInTime(result: StepsResult, { limitMs }: LookBounds): void {
-  if (result.kind !== 'ended' || result.by !== 'limit' || limitMs === null || limitMs > LOOK_LIMIT_MS) return;
-  throw new PgctlError('timeout', result.error, {
-    hint: 'Nothing was changed. Give it more time with --timeout.',
   });
 }
 

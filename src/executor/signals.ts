@@ -1,4 +1,4 @@
-import { PgctlError } from '../errors.ts';
+import { type ExitCode, PgctlError, toPgctlError } from '../errors.ts';
 
 const SIGNALS = {
   SIGINT: 'sigint',
@@ -108,9 +108,29 @@ export interface Ending {
   dispose(): void;
 }
 
-/** Listens for the first signal. */
-export function endBySignal(): Ending {
-  return endWhere(() => true);
+/** Listens for the first signal. With a limit, in milliseconds, the end of that time is one, too: `timeout`. */
+export function endBySignal(limitMs: number | null = null): Ending {
+  const bySignal = endWhere(() => true);
+  if (limitMs === null) return bySignal;
+  const late = new AbortController();
+  const timer = setTimeout(
+    () => late.abort(new PgctlError('timeout', `ended by its time limit of ${limitMs / 1000} s`)),
+    limitMs,
+  );
+  return {
+    signal: AbortSignal.any([bySignal.signal, late.signal]),
+    dispose() {
+      clearTimeout(timer);
+      bySignal.dispose();
+    },
+  };
+}
+
+/** What a command ends with that was told to end. A signal needs no more words; the end of its time does. */
+export function endedCode(ending: Ending): ExitCode {
+  const reason: unknown = ending.signal.reason;
+  if (isSignal(reason)) return reason.exitCode;
+  throw toPgctlError(reason);
 }
 
 /**

@@ -7,6 +7,8 @@ export type AttachResult =
   | { readonly kind: 'exited'; readonly status: number }
   /** A signal ended the connection, not the program: 128 and the signal's number. */
   | { readonly kind: 'interrupted'; readonly status: number }
+  /** Its time was over, so pgctl ended it, or where it is on a host the connection to it. */
+  | { readonly kind: 'timed_out' }
   /** Nothing ran: the host does not answer, or does not let pgctl in. */
   | { readonly kind: 'unreachable'; readonly reason: string }
   /** The connection ended before the program did, and nobody knows what became of it. */
@@ -36,6 +38,8 @@ export function attachCommand(privileges: keyof typeof START, script: string): s
 const SIGNALS = ['SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGHUP'] as const;
 /** Those that come to pgctl alone; the others come from the terminal, to the child as well. */
 const PASSED_ON: ReadonlySet<NodeJS.Signals> = new Set(['SIGTERM', 'SIGHUP']);
+/** How long what was told to end may take over it, in milliseconds. */
+const END_GRACE_MS = 5_000;
 /** Exit status of ssh for its own failures. psql, sh and runuser never end with it. */
 const SSH_FAILED = 255;
 
@@ -48,6 +52,8 @@ export async function runAttached(command: {
   readonly args: readonly string[];
   /** Whether it is ssh, whose own failures have an exit status of their own. */
   readonly remote: boolean;
+  /** When it is ended, in milliseconds; null for never. */
+  readonly limitMs: number | null;
 }): Promise<AttachResult> {
   const child = execa(command.file, command.args, {
     stdio: 'inherit',
@@ -60,11 +66,24 @@ export async function runAttached(command: {
     if (PASSED_ON.has(signal)) child.kill(signal);
   };
   for (const signal of SIGNALS) process.on(signal, listener);
+  let late = false;
+  const timers =
+    command.limitMs === null
+      ? []
+      : [
+          setTimeout(() => {
+            late = true;
+            child.kill('SIGTERM');
+          }, command.limitMs),
+          setTimeout(() => child.kill('SIGKILL'), command.limitMs + END_GRACE_MS),
+        ];
   const result = await child;
+  timers.forEach(clearTimeout);
   for (const signal of SIGNALS) process.off(signal, listener);
 
   if (result.code === 'ENOENT')
     return { kind: 'unreachable', reason: `the program ${command.file} was not found` };
+  if (late) return { kind: 'timed_out' };
   const failed = command.remote && result.exitCode === SSH_FAILED;
   const signal = result.signal ?? (failed ? interrupted : null);
   if (signal !== null) {

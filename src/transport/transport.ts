@@ -35,6 +35,8 @@ export interface Session {
   readonly script: string;
   /** Whether stdin, stdout and stderr are a terminal, and the program is to see one, too. */
   readonly terminal: boolean;
+  /** When it is ended, in milliseconds from its start; null for never. */
+  readonly limitMs: number | null;
 }
 
 /** The one door to hosts: every job of pgctl goes through it. */
@@ -93,14 +95,14 @@ export function openTransport(options: TransportOptions): Transport {
         }),
       );
     },
-    async attach(target, { script, terminal }) {
+    async attach(target, { script, terminal, limitMs }) {
       const command = attachCommand(target.privileges, script);
       if (target.address === LOCAL_ADDRESS)
-        return runAttached({ file: 'sh', args: ['-c', command], remote: false });
+        return runAttached({ file: 'sh', args: ['-c', command], remote: false, limitMs });
       const failure = await connect(target);
       if (failure !== null) return { kind: 'unreachable', reason: failure };
       const args = attachArguments(options, target, { command, terminal });
-      return runAttached({ file: options.program, args, remote: true });
+      return runAttached({ file: options.program, args, remote: true, limitMs });
     },
     hostKey: (target) => fetchHostKey(options, target),
     async close() {

@@ -16,6 +16,12 @@ describe('a wrong command line ends with 64 before etcd is asked', () => {
     ['lines that are none', [...LOGS, '-n', 'many'], '--lines: "many" is not a whole number'],
     ['fewer than no lines', [...LOGS, '--lines=-1'], '--lines: "-1" is not a whole number'],
     ['a part of a line', [...LOGS, '-n', '1.5'], '--lines: "1.5" is not a whole number'],
+    [
+      'tasks that are no number',
+      ['task', 'list', '-n', 'abc'],
+      '--limit: "abc" is not a whole number from 1 on',
+    ],
+    ['no tasks', ['task', 'list', '--limit', '0'], '--limit: "0" is not a whole number from 1 on'],
     ['following in JSON', [...LOGS, '-f', '-o', 'json'], '--follow and --output json exclude each other'],
     ['following in YAML', [...LOGS, '-f', '-o', 'yaml'], '--follow and --output yaml exclude each other'],
     ['psql in JSON', [...PSQL, '-o', 'json', '--', '-c', 'select 1'], 'db psql has no json'],

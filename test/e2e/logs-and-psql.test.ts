@@ -104,6 +104,21 @@ describe('psql in a script', () => {
   });
 });
 
+describe('psql that takes longer than it may', () => {
+  it('is ended with 124, and so is its session on the server', async () => {
+    const ran = await operator.run([
+      ...['db', 'psql', 'shop', '--timeout', '3s', '--', '-Xc', 'select pg_sleep(301)'],
+    ]);
+    expect(ran).toMatchObject({
+      exitCode: 124,
+      stdout: '',
+      stderr: expect.stringContaining('its time limit of 3 s') as string,
+    });
+    const left = `select count(*) from pg_stat_activity where query ~ 'pg_sleep.30[1]'`;
+    await expect.poll(async () => (await psql(['--', '-XAtc', left])).stdout).toBe('0');
+  });
+});
+
 describe('psql at a terminal', () => {
   it('has a prompt and a Ctrl-C of its own', async () => {
     const line = `stty cols 100; node '${PROGRAM}' db psql shop -- -X`;

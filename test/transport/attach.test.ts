@@ -69,7 +69,8 @@ describe('the command line for a login shell', () => {
 });
 
 describe('an attached program', () => {
-  const sh = (script: string, remote = false) => runAttached({ file: 'sh', args: ['-c', script], remote });
+  const sh = (script: string, remote = false, limitMs: number | null = null) =>
+    runAttached({ file: 'sh', args: ['-c', script], remote, limitMs });
 
   it('ends with its own exit status', async () => {
     expect(await sh('exit 3')).toEqual({ kind: 'exited', status: 3 });
@@ -82,10 +83,23 @@ describe('an attached program', () => {
     expect(await sh('kill -s TERM $$', true)).toEqual({ kind: 'interrupted', status: 143 });
   });
 
+  it.each([false, true])('is ended when its time is over, and not before (remote: %s)', async (remote) => {
+    expect(await sh('exec sleep 30', remote, 200)).toEqual({ kind: 'timed_out' });
+    expect(await sh('exit 3', remote, 10_000)).toEqual({ kind: 'exited', status: 3 });
+  });
+
+  it('is ended too where it does not listen', async () => {
+    const stubborn = `trap '' TERM; while :; do sleep 0.1; done`;
+    expect(await sh(stubborn, false, 200)).toEqual({ kind: 'timed_out' });
+  });
+
   it('that is not there, or whose connection broke, is told apart', async () => {
     const file = join(dir, 'nothing-here');
     const reason = `the program ${file} was not found`;
-    expect(await runAttached({ file, args: [], remote: true })).toEqual({ kind: 'unreachable', reason });
+    expect(await runAttached({ file, args: [], remote: true, limitMs: null })).toEqual({
+      kind: 'unreachable',
+      reason,
+    });
     expect(await sh('exit 255', true)).toEqual({ kind: 'lost' });
   });
 });
