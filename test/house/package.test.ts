@@ -1,0 +1,81 @@
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ROOT, sourceFiles } from './source-files.ts';
+
+interface Locked {
+  readonly dev?: boolean;
+  readonly bin?: Readonly<Record<string, string>>;
+}
+
+const read = <T>(name: string): T => JSON.parse(readFileSync(join(ROOT, name), 'utf8')) as T;
+const { version } = read<{ version: string }>('package.json');
+
+let dir: string;
+let packed: readonly string[];
+
+/** Puts what pgctl depends on where npm would, so that it has nothing to fetch. What only tests need stays away. */
+function putDependencies(to: string): void {
+  const { packages } = read<{ packages: Readonly<Record<string, Locked>> }>('package-lock.json');
+  const bins = join(to, 'node_modules/.bin');
+  mkdirSync(bins, { recursive: true });
+  for (const [path, { dev, bin = {} }] of Object.entries(packages)) {
+    // One that is within another comes with it.
+    if (dev === true || path.split('node_modules/').length !== 2) continue;
+    cpSync(join(ROOT, path), join(to, path), { recursive: true });
+    for (const [name, file] of Object.entries(bin))
+      symlinkSync(join('..', path.replace('node_modules/', ''), file), join(bins, name));
+  }
+}
+
+/** As somebody who has nothing but the package runs it. */
+const pgctl = (args: readonly string[], input = '') =>
+  execa(join(dir, 'node_modules/.bin/pgctl'), args, {
+    env: { PATH: process.env.PATH ?? '', HOME: dir },
+    extendEnv: false,
+    cwd: dir,
+    input,
+    reject: false,
+  });
+
+beforeAll(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'pgctl-package-'));
+  // Of what is built: scripts would build it again, under the tests that run it.
+  const pack = ['pack', '--ignore-scripts', '--json', '--pack-destination', dir];
+  const { stdout } = await execa('npm', pack, { cwd: ROOT });
+  const [made] = JSON.parse(stdout) as { filename: string; files: { path: string }[] }[];
+  packed = made?.files.map(({ path }) => path) ?? [];
+  putDependencies(dir);
+  const install = ['install', '--offline', '--cache', join(dir, 'cache'), '--no-audit', '--no-fund'];
+  await execa('npm', [...install, `./${made?.filename ?? ''}`], { cwd: dir });
+}, 60_000);
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+describe('the package', () => {
+  it('holds the program as it is built, the README, and nothing else', async () => {
+    const sources = (await sourceFiles())
+      .map(({ path }) => path)
+      .filter((path) => /^(bin|commands|plans|src)\/.*\.ts$/.test(path));
+    const built = sources.map((path) => `dist/${path.replace(/\.ts$/, '.js')}`);
+    // One more: dist has what was built from a file that is gone; `npm pack` begins with an empty one.
+    expect([...packed].sort()).toEqual(['README.md', 'package.json', ...built].sort());
+  });
+
+  it('runs where nothing else of pgctl is', async () => {
+    const [said, help, shells, spec, lost] = await Promise.all([
+      pgctl(['--version']),
+      pgctl(['--help']),
+      // All commands are loaded for it.
+      pgctl(['completion', 'bash']),
+      pgctl(['spec', 'init']),
+      pgctl(['db', 'list', '--endpoints', 'http://127.0.0.1:1', '-o', 'json']),
+    ]);
+    expect(said).toMatchObject({ exitCode: 0, stdout: version, stderr: '' });
+    expect(help).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('Usage: pgctl') as string });
+    expect([shells.exitCode, shells.stderr]).toEqual([0, '']);
+    expect([lost.exitCode, JSON.parse(lost.stdout)]).toMatchObject([7, { code: 'etcd_unreachable' }]);
+    expect(await pgctl(['spec', 'validate', '-'], spec.stdout)).toMatchObject({ exitCode: 0 });
+  });
+});
