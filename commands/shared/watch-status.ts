@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import { EXIT, type ExitCode, type PgctlError } from '../../src/errors.ts';
-import { endBySignal, endedCode } from '../../src/executor/signals.ts';
+import { endBySignal, endedCode, onContinued } from '../../src/executor/signals.ts';
 import type { Follower } from '../../src/store/store.ts';
 import type { StatusDocument } from '../../src/ui/documents.ts';
 import type { App } from './app.ts';
@@ -67,7 +67,13 @@ export async function watchStatus(
     },
     silent: (error) => show({ silence: error }),
   };
-  await store.followFleet(follower, signal);
+  // What etcd said before a stop confirms nothing after it.
+  const unlisten = onContinued(() => follower.changed());
+  try {
+    await store.followFleet(follower, signal);
+  } finally {
+    unlisten();
+  }
 }
 
 /** Runs until a key, a signal, its time limit, or a reader that went away ends it; the exit code says which. */

@@ -149,6 +149,12 @@ function endWhere(counts: (signal: NodeJS.Signals) => boolean): Ending {
   return { signal: end.signal, dispose };
 }
 
+/** Tells of every time that pgctl goes on after it was stopped, by Ctrl-Z or otherwise. Returns how to end that. */
+export function onContinued(told: () => void): () => void {
+  process.on('SIGCONT', told);
+  return () => void process.off('SIGCONT', told);
+}
+
 function onSignals(heard: (signal: NodeJS.Signals, code: SignalCode) => void): () => void {
   const listeners = (Object.keys(SIGNALS) as (keyof typeof SIGNALS)[]).map((signal) => {
     const listener = (): void => heard(signal, SIGNALS[signal]);

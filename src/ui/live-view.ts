@@ -18,14 +18,21 @@ export interface LiveViewOptions {
 }
 
 const ESC = '\u001b';
-// A page of its own, so that what was on the screen comes back; lines that are too long are cut, not broken.
-const OPEN = `${ESC}[?1049h${ESC}[?25l${ESC}[?7l`;
+// A page of its own, so that what was on the screen comes back.
+const OPEN = `${ESC}[?1049h`;
+// Without a cursor; lines that are too long are cut, not broken.
+const PREPARE = `${ESC}[?25l${ESC}[?7l`;
 const CLOSE = `${ESC}[?7h${ESC}[?25h${ESC}[?1049l`;
 const HOME = `${ESC}[H`;
 const REST_OF_LINE = `${ESC}[0m${ESC}[K`;
 const REST_OF_SCREEN = `${ESC}[J`;
 const INTERRUPT = '\u0003';
+const SUSPEND = '\u001a';
 
+/**
+ * Ctrl-Z gives the terminal back as well, and `fg` takes it again. Nothing is known of what happened meanwhile: it is
+ * for `render` to say how old what it shows is.
+ */
 export function openLiveView({ stdin, stdout, render, onEnd }: LiveViewOptions): LiveView {
   let open = true;
   const write = (text: string): void => {
@@ -48,27 +55,51 @@ export function openLiveView({ stdin, stdout, render, onEnd }: LiveViewOptions):
   const onKey = (keys: Buffer | string): void => {
     const text = keys.toString();
     if (text.includes(INTERRUPT)) onEnd('interrupt');
+    // Everybody in the group, as the terminal itself would tell them: a shell may wait for another than pgctl.
+    else if (text.includes(SUSPEND)) process.kill(0, 'SIGTSTP');
     else if (/q/i.test(text)) onEnd('q');
+  };
+  const raw = (on: boolean): void => {
+    if (stdin.isTTY === true) stdin.setRawMode?.(on);
+  };
+  const suspend = (): void => {
+    raw(false);
+    write(CLOSE);
+    process.off('SIGTSTP', suspend);
+    process.kill(process.pid, 'SIGTSTP');
+    // Here it goes on again; at once where nobody could ever continue it, as then nothing is stopped.
+    process.on('SIGTSTP', suspend);
+    write(OPEN);
+    resume();
+  };
+  // Also after a stop that nobody was told of; the shell has used the terminal in its own way by then.
+  const resume = (): void => {
+    raw(false);
+    raw(true);
+    write(PREPARE);
+    draw();
   };
   const close = (): void => {
     if (!open) return;
     open = false;
     stdout.off('resize', draw);
     process.off('exit', close);
+    process.off('SIGTSTP', suspend);
+    process.off('SIGCONT', resume);
+    raw(false);
     if (stdin.isTTY === true) {
       stdin.off('data', onKey);
-      stdin.setRawMode?.(false);
       stdin.pause();
     }
     write(CLOSE);
   };
 
-  write(OPEN);
+  write(OPEN + PREPARE);
   stdout.on('resize', draw);
   process.on('exit', close);
-  if (stdin.isTTY === true) {
-    stdin.setRawMode?.(true);
-    stdin.on('data', onKey);
-  }
+  process.on('SIGTSTP', suspend);
+  process.on('SIGCONT', resume);
+  raw(true);
+  if (stdin.isTTY === true) stdin.on('data', onKey);
   return { draw, close };
 }

@@ -1,4 +1,3 @@
-import { execFile } from 'node:child_process';
 import {
   chmodSync,
   mkdirSync,
@@ -11,17 +10,16 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { completeNames } from '../../../commands/shared/completion/names.ts';
 import { captured, emptyHome, pgctl } from '../../commands/run.ts';
 import { type Etcd, startEtcd } from '../etcd.ts';
+import { openTerminal } from '../terminal.ts';
 import { database, host, instance, KEY_FILE, lockOf, newPrefix, storeOn, task } from '../fixtures.ts';
 
 // Real shells in a real terminal, on a machine that may be busy.
 vi.setConfig({ testTimeout: 60_000 });
 
-const run = promisify(execFile);
 const TASK = '20260412-101530123-k3f9qz';
 const ROOT = new URL('../../..', import.meta.url).pathname;
 const { home, remove } = emptyHome();
@@ -186,34 +184,27 @@ describe.each(['bash', 'zsh', 'fish'] as const)('%s', (shell) => {
     const { stdout: script } = await pgctl(['completion', shell], { env });
     const file = join(directory, 'script');
     writeFileSync(file, script);
-    const tmux = (...args: string[]): Promise<{ stdout: string }> =>
-      run('tmux', ['-S', join(directory, 'tmux'), '-f', '/dev/null', ...args], {
-        env: { ...env, TERM: 'xterm', SHELL: '/bin/sh' },
-      });
-    const screen = async (): Promise<string> => (await tmux('capture-pane', '-p', '-J')).stdout;
-    const shows = (text: RegExp, ms: number): Promise<unknown> =>
-      vi.waitFor(async () => expect(await screen()).toMatch(text), { timeout: ms, interval: 50 });
-    // A terminal of its own, with the script loaded as the README says.
-    await tmux('new-session', '-d', '-x', '150', '-y', '30', SHELLS[shell].start);
+    // With the script loaded as the README says.
+    const terminal = await openTerminal({ directory, env, command: SHELLS[shell].start });
     try {
-      await tmux('send-keys', `${SHELLS[shell].load(file)}; echo rea""dy`, 'Enter');
-      await shows(/^ready$/m, 20_000);
-      await tmux('send-keys', '-l', line);
+      await terminal.press(`${SHELLS[shell].load(file)}; echo rea""dy`, 'Enter');
+      await terminal.shows(/^ready$/m, 20_000);
+      await terminal.type(line);
       // A name that comes too late is none, and the next try has it.
       await vi
         .waitUntil(
           async () => {
-            await tmux('send-keys', 'Tab');
-            return shows(wanted, 2_000).then(
+            await terminal.press('Tab');
+            return terminal.shows(wanted, 2_000).then(
               () => true,
               () => false,
             );
           },
           { timeout: 20_000, interval: 100 },
         )
-        .catch(async () => expect(await screen()).toMatch(wanted));
+        .catch(async () => expect(await terminal.screen()).toMatch(wanted));
     } finally {
-      await tmux('kill-server').catch(() => undefined);
+      await terminal.close();
     }
   });
 });
