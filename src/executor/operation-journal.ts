@@ -1,49 +1,18 @@
 import { createHash } from 'node:crypto';
-import { assertNever, PgctlError, toPgctlError } from '../errors.ts';
-import { canonicalJson, type Json } from '../json.ts';
-import type { Plan } from '../plan/plan.ts';
+import { type PgctlError, toPgctlError } from '../errors.ts';
+import { canonicalJson } from '../json.ts';
 import { resourceKey, type ResourceKey, type StoredResource } from '../plan/resource.ts';
-import { planDocument } from '../plan/summary.ts';
-import { type Failure, failedInstance, succeededInstance, supersededTask } from '../records/outcome.ts';
-import { isFinal } from '../records/states.ts';
+import { type Failure, failedInstance, succeededInstance } from '../records/outcome.ts';
 import type { DatabaseRecord, InstanceRecord, TaskEventRecord, TaskRecord } from '../records/types.ts';
-import { ETCD_USER_TYPE, type EtcdUserAttributes } from '../resources/etcd-user.ts';
-import { attributesOf } from '../resources/type.ts';
-import type { StoreStep } from '../steps/step.ts';
 import type { Stored } from '../store/codec.ts';
 import type { KeptResult, KeptTask, KeptWrite } from '../store/kept.ts';
-import type { DatabaseLock } from '../store/lock.ts';
-import { INSTANCE_TYPE } from '../store/planned.ts';
+import { INSTANCE_TYPE, type MarkedWork } from '../store/planned.ts';
 import type { PortReservation } from '../store/ports.ts';
-import type { SealingKey } from '../store/seal.ts';
-import type { DatabaseSnapshot, Store } from '../store/store.ts';
 import { type Expect, unchanged, type Write } from '../store/write.ts';
 import { endOf, keepUnended, unsuccessfulEnd } from './ending.ts';
-import type { Reporter } from '../ui/events.ts';
-import type { Intention } from './intention.ts';
+import { type MarkRequest, markPlanned } from './marking.ts';
 import { settleKept } from './reconcile.ts';
 import type { EndedEvent, Journal, PlacedEvent, RunOutcome } from './run-plans.ts';
-import type { Spool } from './spool.ts';
-
-export interface MarkRequest {
-  readonly store: Store;
-  readonly lock: DatabaseLock;
-  readonly sealingKey: SealingKey;
-  readonly task: TaskRecord;
-  readonly snapshot: DatabaseSnapshot;
-  readonly intention: Intention;
-  readonly plans: readonly Plan[];
-  /** Resources on lost hosts, which leave the state when the operation has succeeded. */
-  readonly abandoned: readonly StoredResource[];
-  readonly now: () => Date;
-  /** Where results go that etcd does not take, and the store that they are of. */
-  readonly spool: Spool;
-  readonly storeId: string;
-  readonly report: Reporter;
-}
-
-/** How often a leader may change while lost hosts are taken out of its cluster. */
-const DEPOSING_ATTEMPTS = 5;
 
 /** A digest of what an event was to make, so that a resume can tell whether that is still wanted. */
 function inputHash({ event }: PlacedEvent): string {
@@ -76,10 +45,7 @@ export class OperationJournal implements Journal {
   #done = 0;
   #failed = 0;
 
-  private constructor(
-    request: MarkRequest,
-    marked: Awaited<ReturnType<Store['updatePlannedInstanceStates']>>,
-  ) {
+  private constructor(request: MarkRequest, marked: MarkedWork) {
     this.#request = request;
     this.#instances = new Map(marked.instances);
     this.#marked = marked.marked;
@@ -96,79 +62,7 @@ export class OperationJournal implements Journal {
 
   /** Marks the planned work: from here on the records say that it is in progress. */
   static async mark(request: MarkRequest): Promise<OperationJournal> {
-    const { store, lock, snapshot, intention, plans, task } = request;
-    const now = request.now().toISOString();
-    const before = snapshot.database;
-    const previous = await store.tasks.getEach([before?.value.last_task_id ?? []].flat());
-    const marked = await store.updatePlannedInstanceStates(lock, {
-      plans,
-      now,
-      database: {
-        current: before,
-        next: {
-          ...before?.value,
-          database_id: snapshot.databaseId,
-          spec: intention.database.spec,
-          uid: intention.database.uid,
-          state: intention.database.state,
-          last_task_id: task.task_id,
-          created_at: before?.value.created_at ?? now,
-          updated_at: now,
-          error: null,
-        },
-      },
-      task: { current: null, next: task },
-      instances: snapshot.instances,
-      drafts: intention.instances,
-      abandoned: snapshot.instances
-        .filter(({ value }) => intention.lostHosts?.has(value.host_id) ?? false)
-        .map(({ value }) => value.instance_id),
-      with: [
-        ...OperationJournal.#accompanying(request),
-        // Who holds the lock knows that nobody else is at work.
-        ...previous.items
-          .filter(({ value }) => !isFinal(value.state))
-          .map((stored) =>
-            store.tasks.write(supersededTask(stored.value, task.task_id, now), unchanged(stored)),
-          ),
-      ],
-    });
-    return new OperationJournal(request, marked);
-  }
-
-  /** What has to be there before any host is touched: reservations, secrets, guards, the plan itself. */
-  static #accompanying({ store, snapshot, intention, plans, task, sealingKey }: MarkRequest): Write[] {
-    const { databaseId } = snapshot;
-    const document = planDocument({ operation: task.operation, databaseId, plans });
-    return [
-      ...intention.ports.map((reservation) => store.ports.reserve(reservation)),
-      ...[...new Set(intention.instances.map(({ host_id }) => host_id))].map((host) =>
-        store.hosts.stillThere(host),
-      ),
-      ...[...intention.secrets].map(([name, value]) =>
-        store.secrets.write({
-          database: databaseId,
-          name,
-          value,
-          key: sealingKey,
-          expect: unchanged(snapshot.secrets.get(name)),
-        }),
-      ),
-      ...intention.instances.map(({ instance_id }) =>
-        store.guards.write(instance_id, { database_uid: intention.database.uid, allowed: true }, 'any'),
-      ),
-      // From now on they do not start any more, should their host come back in the middle of this.
-      ...snapshot.instances
-        .filter(({ value }) => intention.lostHosts?.has(value.host_id) ?? false)
-        .map(({ value }) =>
-          store.guards.write(
-            value.instance_id,
-            { database_uid: intention.database.uid, allowed: false },
-            'any',
-          ),
-        ),
-      store.tasks.writePlan(task.task_id, document as unknown as Json, 'absent'),
-    ];
+    return new OperationJournal(request, await markPlanned(request));
   }
 
   async intend(events: readonly PlacedEvent[]): Promise<void> {
@@ -225,64 +119,6 @@ export class OperationJournal implements Journal {
     if (write?.kind === 'put') this.#revisions.set(key, revision);
     if (write?.kind === 'delete') this.#revisions.delete(key);
     if (instance !== null) this.#instances.set(instance.instance_id, this.#stored(instance, revision));
-  }
-
-  /**
-   * Takes lost hosts out of Patroni's clusters: the next leader comes now, and not when a lease ends. Where
-   * instances have users of their own in etcd, those of the lost ones go first, so that a host which was only
-   * cut off cannot take its place again.
-   */
-  async depose(lostHosts: ReadonlySet<string>): Promise<void> {
-    const { snapshot } = this.#request;
-    for (const { value } of snapshot.resources) {
-      if (value.type !== ETCD_USER_TYPE) continue;
-      const { user, scope, member } = attributesOf<EtcdUserAttributes>(value);
-      if (lostHosts.has(member)) await this.changeStore({ kind: 'drop_etcd_user', user, scope, member });
-    }
-    for (const { databaseId, nodeName } of snapshot.patroni) {
-      await this.#deposeFrom(databaseId, nodeName, lostHosts);
-    }
-  }
-
-  async #deposeFrom(databaseId: string, nodeName: string, lostHosts: ReadonlySet<string>): Promise<void> {
-    const { store, lock } = this.#request;
-    for (let attempt = 1; ; attempt++) {
-      const cluster = await store.patroni.get(databaseId, nodeName);
-      const writes = cluster === null ? [] : store.patroni.depose(cluster, lostHosts);
-      try {
-        if (writes.length > 0) await lock.commit(writes);
-        return;
-      } catch (error) {
-        // Patroni was faster: whoever leads now may well be one of those that are left.
-        if (!(error instanceof PgctlError && error.code === 'stale') || attempt === DEPOSING_ATTEMPTS)
-          throw error;
-      }
-    }
-  }
-
-  async changeStore(step: StoreStep): Promise<void> {
-    const { store, lock } = this.#request;
-    // etcd's users cannot be changed in a transaction that compares the lock.
-    lock.assertHeld();
-    switch (step.kind) {
-      case 'drop_keys':
-        await lock.commit([store.patroni.drop(step.scope, step.member)]);
-        return;
-      case 'put_etcd_user': {
-        const { user, password, scope_prefix: scopePrefix, guard_key: guardKey } = step;
-        await store.etcdUsers.put({ user, password, scopePrefix, guardKey });
-        return;
-      }
-      case 'drop_etcd_user':
-        await store.etcdUsers.drop(step.user);
-        await store.patroni.revokeLeases(step.scope, step.member);
-        return;
-      case 'await_members':
-        await store.patroni.untilRunning(step.scope, step.members);
-        return;
-      default:
-        assertNever(step);
-    }
   }
 
   /** Ends an operation whose events all succeeded. Throws where that could not be recorded. */

@@ -29,6 +29,7 @@ import { overtaken } from './overtaken.ts';
 import { reconcile } from './reconcile.ts';
 import { type Interruption, isSignal, listenForSignals, unlessAborted } from './signals.ts';
 import type { Spool } from './spool.ts';
+import { changeStore, deposeHosts } from './store-steps.ts';
 
 export interface OperationRequest {
   /** Such as `create`. */
@@ -339,7 +340,7 @@ async function underLock(
     said = journal.canceling().catch(() => undefined);
   });
   try {
-    await journal.depose(intention.lostHosts ?? new Set());
+    await deposeHosts({ store, lock, snapshot: planned.view.snapshot }, intention.lostHosts ?? new Set());
     outcome = await runPlans(
       {
         transport: tools.transport,
@@ -351,7 +352,7 @@ async function underLock(
         stop,
         kill: interruption.kill,
         overtaken: (refused) => overtaken(store, meta.store_id, refused),
-        changeStore: (step) => journal.changeStore(step),
+        changeStore: (step) => changeStore({ store, lock }, step),
       },
       plans,
     );
