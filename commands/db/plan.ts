@@ -3,7 +3,7 @@ import { specOperation } from '../shared/spec-operation.ts';
 import { deletion } from '../shared/delete-operation.ts';
 import type { CommandModule } from '../shared/command.ts';
 import { readDatabases, requireDatabaseDocument } from '../shared/fleet.ts';
-import type { OperationRequest } from '../../src/executor/operation.ts';
+import type { OperationRequest } from '../../src/executor/request.ts';
 import type { App } from '../shared/app.ts';
 import { showRehearsal } from '../shared/operations.ts';
 import { addSpecOptions, givenSpec, type GivenSpec } from '../shared/spec-input.ts';

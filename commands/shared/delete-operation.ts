@@ -1,6 +1,6 @@
 import { deleteDatabase } from '../../plans/delete-database.ts';
 import { PgctlError } from '../../src/errors.ts';
-import type { OperationRequest } from '../../src/executor/operation.ts';
+import type { OperationRequest } from '../../src/executor/request.ts';
 
 /** Deleting a database: everything of it on its hosts, then its records. Works in whatever state it is. */
 export function deletion(databaseId: string): OperationRequest {

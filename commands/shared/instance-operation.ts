@@ -1,5 +1,5 @@
 import { PgctlError } from '../../src/errors.ts';
-import type { OperationRequest } from '../../src/executor/operation.ts';
+import type { OperationRequest } from '../../src/executor/request.ts';
 import type { View } from '../../src/executor/intention.ts';
 import type { InstanceRecord } from '../../src/records/types.ts';
 import { readSpec } from '../../src/spec/read.ts';

@@ -1,10 +1,6 @@
 import { EXIT, type ExitCode } from '../../src/errors.ts';
-import {
-  operate,
-  type OperationRequest,
-  type OperationTools,
-  rehearse,
-} from '../../src/executor/operation.ts';
+import { operate, rehearse } from '../../src/executor/operation.ts';
+import type { OperationRequest, OperationTools } from '../../src/executor/request.ts';
 import { openSpool } from '../../src/executor/spool.ts';
 import type { TaskRecord } from '../../src/records/types.ts';
 import { showPlan, showSavedPlan, showTaskResult } from '../../src/ui/views.ts';

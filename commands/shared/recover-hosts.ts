@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { type ErrorCode, EXIT, type ExitCode, PgctlError, toPgctlError } from '../../src/errors.ts';
 import { signOfLife } from '../../src/executor/liveness.ts';
-import { operate, type OperationTools, rehearse } from '../../src/executor/operation.ts';
+import { operate, rehearse } from '../../src/executor/operation.ts';
+import type { OperationTools } from '../../src/executor/request.ts';
 import { endBySignal } from '../../src/executor/signals.ts';
 import { supersededTask } from '../../src/records/outcome.ts';
 import type { HostRecord, TaskRecord } from '../../src/records/types.ts';

@@ -1,5 +1,5 @@
 import { deleteDatabase } from '../../plans/delete-database.ts';
-import type { OperationRequest } from '../../src/executor/operation.ts';
+import type { OperationRequest } from '../../src/executor/request.ts';
 import type { InstanceRecord } from '../../src/records/types.ts';
 import type { StoredSpec } from '../../src/spec/types.ts';
 import { requireDatabase } from '../../src/store/snapshot.ts';

@@ -4,7 +4,7 @@ import * as z from 'zod';
 import { verifierSecret } from '../../plans/desired-state.ts';
 import { PgctlError } from '../../src/errors.ts';
 import type { Intention, View } from '../../src/executor/intention.ts';
-import type { OperationRequest } from '../../src/executor/operation.ts';
+import type { OperationRequest } from '../../src/executor/request.ts';
 import { canonicalJson, type Json } from '../../src/json.ts';
 import { resourceKey } from '../../src/plan/resource.ts';
 import type { PlanDocument } from '../../src/plan/summary.ts';

@@ -1,5 +1,5 @@
 import { EXIT, PgctlError } from '../../src/errors.ts';
-import type { OperationRequest } from '../../src/executor/operation.ts';
+import type { OperationRequest } from '../../src/executor/request.ts';
 import { isId } from '../../src/store/keys.ts';
 import type { App } from './app.ts';
 import type { CommandModule } from './command.ts';

@@ -15,7 +15,7 @@ import { listeningPortsStep, readListeningPorts } from '../../src/steps/host-fac
 import { hostsUnusable } from '../../src/executor/checks.ts';
 import { assertInTime, runOnHost } from '../../src/executor/on-host.ts';
 import type { Intention, View } from '../../src/executor/intention.ts';
-import type { OperationRequest, OperationTools } from '../../src/executor/operation.ts';
+import type { OperationRequest, OperationTools } from '../../src/executor/request.ts';
 import { refuseCorruptHosts } from '../../src/store/snapshot.ts';
 import { mayLockOut } from './lock-out.ts';
 import { obsoleteSecrets, passwordsFor } from './passwords.ts';

@@ -1,5 +1,5 @@
 import { EXIT, PgctlError } from '../../src/errors.ts';
-import type { OperationRequest } from '../../src/executor/operation.ts';
+import type { OperationRequest } from '../../src/executor/request.ts';
 import type { TaskRecord } from '../../src/records/types.ts';
 import { requireDatabase } from '../../src/store/snapshot.ts';
 import { showTaskResult } from '../../src/ui/views.ts';
