@@ -4,7 +4,7 @@ import { signOfLife } from '../../src/executor/liveness.ts';
 import { operate, rehearse } from '../../src/executor/operation.ts';
 import type { OperationTools } from '../../src/executor/request.ts';
 import { endBySignal } from '../../src/executor/signals.ts';
-import { supersededTask } from '../../src/records/outcome.ts';
+import { begunTask, supersededTask } from '../../src/records/outcome.ts';
 import type { HostRecord, TaskRecord } from '../../src/records/types.ts';
 import type { Store } from '../../src/store/store.ts';
 import type { Stored } from '../../src/store/codec.ts';
@@ -107,20 +107,15 @@ async function recoverAll(
 /** The task that stands for the recovery as a whole; each database has one of its own besides. */
 function taskOf(tools: OperationTools, hosts: readonly LostHost[], losses: readonly Loss[]): TaskRecord {
   const started = tools.now();
-  return {
-    task_id: tools.store.newTaskId(started, randomBytes(8)),
-    operation: 'recover',
-    scope: 'host',
-    entity_id: hosts.map(({ value }) => value.host_id).join(','),
-    databases: losses.map(({ databaseId }) => databaseId),
-    state: 'running',
-    error: null,
-    who: tools.who,
-    from: tools.origin,
-    started_at: started.toISOString(),
-    finished_at: null,
-    events: { total: losses.length, done: 0, failed: 0, not_reached: 0 },
-  };
+  return begunTask(
+    {
+      ...{ task_id: tools.store.newTaskId(started, randomBytes(8)), operation: 'recover', scope: 'host' },
+      entity_id: hosts.map(({ value }) => value.host_id).join(','),
+      databases: losses.map(({ databaseId }) => databaseId),
+      ...{ who: tools.who, from: tools.origin },
+    },
+    { at: started.toISOString(), events: losses.length },
+  );
 }
 
 function endedTask(

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import { PgctlError, toPgctlError } from '../errors.ts';
 import type { PlanDocument } from '../plan/summary.ts';
+import { begunTask } from '../records/outcome.ts';
 import type { TaskRecord } from '../records/types.ts';
 import type { DatabaseLock } from '../store/lock.ts';
 import { decisionDocument } from './decision.ts';
@@ -113,20 +114,13 @@ async function underLock(
     store,
     lock,
     sealingKey: key,
-    task: {
-      task_id: taskId,
-      operation: request.operation,
-      scope: 'database',
-      entity_id: request.databaseId,
-      databases: [request.databaseId],
-      state: 'running',
-      error: null,
-      who: tools.who,
-      from: tools.origin,
-      started_at: started.toISOString(),
-      finished_at: null,
-      events: { total: countEvents(plans), done: 0, failed: 0, not_reached: 0 },
-    },
+    task: begunTask(
+      {
+        ...{ task_id: taskId, operation: request.operation, who: tools.who, from: tools.origin },
+        ...{ scope: 'database', entity_id: request.databaseId, databases: [request.databaseId] },
+      },
+      { at: started.toISOString(), events: countEvents(plans) },
+    ),
     snapshot: planned.view.snapshot,
     intention,
     plans,

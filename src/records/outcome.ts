@@ -22,6 +22,21 @@ export interface Failure {
   readonly reached: ReadonlyMap<string, string>;
 }
 
+/** The record of a task that begins now: nothing of it has ended yet. */
+export function begunTask(
+  task: Pick<TaskRecord, 'task_id' | 'operation' | 'scope' | 'entity_id' | 'databases' | 'who' | 'from'>,
+  begun: { readonly at: Timestamp; readonly events: number },
+): TaskRecord {
+  return {
+    ...task,
+    state: 'running',
+    error: null,
+    started_at: begun.at,
+    finished_at: null,
+    events: { total: begun.events, done: 0, failed: 0, not_reached: 0 },
+  };
+}
+
 /** What a successful event on an instance makes of its record: `stopped` where it is not wanted to run. */
 export function settledState(record: { readonly running: boolean }): InstanceState {
   return record.running ? 'available' : 'stopped';
