@@ -2,13 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Operator, operatorOf } from '../../e2e/pgctl.ts';
 import { until } from '../../lab/command.ts';
 import { type Lab, type LabHost, startLab } from '../../lab/lab.ts';
-import {
-  type Convergence,
-  expectAtRest,
-  expectConverges,
-  expectSettled,
-  expectTruthful,
-} from '../invariants.ts';
+import { type Convergence, expectAtRest, expectConverges, expectTruthful } from '../invariants.ts';
 import { sql } from './rows.ts';
 import { writeSpec } from './spec.ts';
 import { type LabWorld, worldOf } from './world.ts';
@@ -51,15 +45,12 @@ async function created(id: string, host: LabHost, port: number): Promise<Converg
 }
 
 describe('a host whose clock is an hour off', () => {
-  it('is told so, and is used all the same', async () => {
+  it('is told so, and is taken all the same: what follows is done there', async () => {
     // As far as what pgctl runs there asks for the time.
     const late = `#!/bin/sh\nexec /usr/bin/date -d '+1 hour' "$@"\n`;
     await one.run('cat > /usr/local/bin/date; chmod 755 /usr/local/bin/date', { input: late });
-    const added = await add(one);
+    const [added] = await Promise.all([add(one), add(two)]);
     expect([added.exitCode, added.stderr]).toEqual([0, expect.stringMatching(/clock is off by 3[56]\d\d/)]);
-    expect(await add(two)).toMatchObject({ exitCode: 0 });
-    const wanted = await created('late', one, 5433);
-    await expectConverges(world, wanted);
     world.survived('clock an hour off');
   });
 });
@@ -67,15 +58,15 @@ describe('a host whose clock is an hour off', () => {
 describe('a Postgres that is killed', () => {
   it('while its instance is being created is started again, and the create is finished', async () => {
     const wanted = await created('shop', one, 5434);
-    const before = await servers(one);
+    const killed: number[] = [];
     const run = world.begin(wanted.command);
     for (let kills = 0; kills < 2; kills++) {
       const [pid = 0] = await until('a Postgres of shop', 60_000, async () => {
-        const now = (await servers(one)).filter((each) => !before.includes(each));
+        const now = (await servers(one)).filter((each) => !killed.includes(each));
         return now.length > 0 ? now : undefined;
       });
       process.kill(pid, 'SIGKILL');
-      before.push(pid);
+      killed.push(pid);
     }
     expect([0, 1, 9]).toContain((await run.ended).exitCode);
     await expectTruthful(world);
@@ -113,10 +104,8 @@ describe('a disk without any room', () => {
     } finally {
       await two.run(`rm ${FENCES}/ballast`);
     }
-    await expectSettled(world);
     await expectAtRest(world);
     world.survived('disk full at a delete');
-    for (const id of ['late', 'shop'])
-      await expectConverges(world, { command: ['db', 'delete', id, '--yes'], plan: null });
+    await expectConverges(world, { command: ['db', 'delete', 'shop', '--yes'], plan: null });
   });
 });
