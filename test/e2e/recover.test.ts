@@ -164,6 +164,7 @@ describe('recover', () => {
     await expect
       .poll(async () => (await host.run(`journalctl --unit ${unit} --output cat`)).stdout, {
         timeout: 20_000,
+        interval: 500,
       })
       .toContain('does not start');
     expect((await host.run('pgrep -x postgres || echo none')).stdout).toBe('none\n');

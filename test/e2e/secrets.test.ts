@@ -304,7 +304,7 @@ describe('certificates', () => {
       const { instances } = await operator.json<{ instances: { state: string }[] }>(['db', 'get', 'shop']);
       return instances.map(({ state }) => state);
     };
-    await expect.poll(states, { timeout: 60_000 }).toEqual(['available', 'available']);
+    await expect.poll(states, { timeout: 60_000, interval: 1_000 }).toEqual(['available', 'available']);
     await ok(['db', 'delete', 'shop', '--yes', '-vv']);
     expect(await etcd.etcdctl('get', '--keys-only', '--prefix', '/pgctl/v1/secrets/')).toBe('');
     expect(await etcd.etcdctl('user', 'list')).toBe('root');

@@ -1,5 +1,6 @@
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { until } from '../lab/command.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
 import { addHosts, type Operator, operatorOf, PROGRAM, type Ran } from './pgctl.ts';
 
@@ -41,7 +42,7 @@ afterAll(async () => {
 async function begin(
   args: readonly string[],
 ): Promise<{ readonly id: string; readonly ended: Promise<Ran>; kill(): void }> {
-  const known = new Set((await tasks()).map(({ task_id }) => task_id));
+  const known = await begun();
   const child = execa('node', [PROGRAM, ...args, '-o', 'json'], {
     env: operator.env,
     extendEnv: false,
@@ -49,23 +50,18 @@ async function begin(
     stdin: 'ignore',
   });
   const ended = child.then(({ exitCode, stdout, stderr }) => ({ exitCode: exitCode ?? -1, stdout, stderr }));
-  const id = await expect
-    .poll(
-      async () => {
-        const begun = (await tasks()).find(({ task_id }) => !known.has(task_id));
-        if (begun === undefined) return null;
-        const events = await lab.etcd.dump(`/pgctl/v1/task_events/${begun.task_id}/`);
-        return events.size > 0 ? begun.task_id : null;
-      },
-      { timeout: 30_000, interval: 100 },
-    )
-    .not.toBeNull()
-    .then(async () => (await tasks()).find(({ task_id }) => !known.has(task_id))?.task_id ?? '');
+  const id = await until('an event of a new task', 30_000, async () =>
+    [...(await begun())].find((task) => !known.has(task)),
+  );
   return { id, ended, kill: () => void child.kill('SIGKILL') };
 }
 
-const tasks = async (): Promise<readonly TaskDocument[]> =>
-  (await other.json<{ items: TaskDocument[] }>(['task', 'list'])).items;
+/** The tasks that have events. */
+async function begun(): Promise<ReadonlySet<string>> {
+  const keys = [...(await lab.etcd.dump('/pgctl/v1/task_events/')).keys()];
+  return new Set(keys.map((key) => key.split('/')[4] ?? ''));
+}
+
 const task = (id: string): Promise<TaskDocument> => other.json<TaskDocument>(['task', 'get', id]);
 const database = (): Promise<DatabaseDocument> => other.json<DatabaseDocument>(['db', 'get', 'shop']);
 
@@ -134,7 +130,9 @@ describe('a run that was killed', () => {
   it('is shown as interrupted, and can be resumed', async () => {
     const id = await killed();
     // Its lock goes with its lease.
-    await expect.poll(async () => (await task(id)).interrupted?.who, { timeout: 60_000 }).toBe('tester');
+    await expect
+      .poll(async () => (await task(id)).interrupted?.who, { timeout: 60_000, interval: 1_000 })
+      .toBe('tester');
     const resumed = await operator.json<TaskResult>(['task', 'resume', id]);
     expect(resumed.task).toMatchObject({ operation: 'restart', state: 'completed' });
     expect(await task(id)).toMatchObject({

@@ -14,7 +14,7 @@ export async function command(file: string, args: readonly string[], input?: str
 }
 
 /** Milliseconds between two looks at something that is about to happen. */
-const POLL_MS = 20;
+const POLL_MS = 50;
 
 /** Waits until `probe` returns something other than undefined, or throws with what `what` describes. */
 export async function until<T>(

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { command, ENVIRONMENT, until } from './command.ts';
+import { ENVIRONMENT, until } from './command.ts';
 import { makeScratch, removeScratch, sweepScratch } from './owner.ts';
 
 /** One process of an etcd. */
@@ -85,7 +85,7 @@ export async function startEtcd({
     },
     async revisions(prefix = '') {
       const found = await read(endpoints, prefix);
-      return new Map(found.map(({ key, mod_revision: revision }) => [text(key), revision]));
+      return new Map(found.map(({ key, mod_revision: revision }) => [text(key), Number(revision)]));
     },
     async stop() {
       await Promise.all(processes.map((member) => member.kill()));
@@ -222,10 +222,31 @@ const text = (base64: string): string => Buffer.from(base64, 'base64').toString(
 interface FoundKey {
   readonly key: string;
   readonly value?: string;
-  readonly mod_revision: number;
+  /** A number of 64 bits, so it comes as a text. */
+  readonly mod_revision: string;
 }
 
+/** How long a member may take to answer, in milliseconds, before the next one is asked. */
+const ANSWER_MS = 5_000;
+
+/** Over HTTP: tests ask so often that an etcdctl for each would be felt. */
 async function read(endpoints: readonly string[], prefix: string): Promise<readonly FoundKey[]> {
-  const args = [`--endpoints=${endpoints.join(',')}`, 'get', '--prefix', prefix, '--write-out=json'];
-  return (JSON.parse(await command('etcdctl', args)) as { kvs?: FoundKey[] }).kvs ?? [];
+  // What comes after every key that begins with the prefix; a zero stands for the end of all keys.
+  const end = Buffer.from(prefix === '' ? '\0' : prefix, 'utf8');
+  if (prefix !== '') end[end.length - 1] = (end.at(-1) ?? 0) + 1;
+  const from = Buffer.from(prefix === '' ? '\0' : prefix, 'utf8');
+  const body = JSON.stringify({ key: from.toString('base64'), range_end: end.toString('base64') });
+  let failure: unknown = new Error('lab: an etcd without members');
+  for (const endpoint of endpoints) {
+    try {
+      const signal = AbortSignal.timeout(ANSWER_MS);
+      const response = await fetch(`${endpoint}/v3/kv/range`, { method: 'POST', body, signal });
+      const answer = (await response.json()) as { kvs?: FoundKey[]; error?: string };
+      if (response.ok) return answer.kvs ?? [];
+      failure = new Error(`lab: etcd says ${answer.error ?? response.status}`);
+    } catch (error) {
+      failure = error;
+    }
+  }
+  throw failure;
 }

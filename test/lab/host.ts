@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { freezeCgroup, killCgroup, makeCgroup, processesOf } from './cgroup.ts';
 import { command, until } from './command.ts';
@@ -64,11 +64,23 @@ export interface HostParts {
 /** Makes a host without booting it. */
 export async function makeHost(parts: HostParts): Promise<LabHost> {
   const root = await makeDisk(parts.lower, parts.directory, parts.id);
+  await withoutGenerators(root);
   await writeFile(join(root, 'etc/ssh/authorized_keys'), parts.authorizedKey);
   const key = join(root, 'etc/ssh/ssh_host_ed25519_key');
   await command('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', parts.id, '-f', key]);
   const fingerprint = (await command('ssh-keygen', ['-l', '-f', key])).split(' ')[1] ?? '';
   return hostOf({ ...parts, root, fingerprint });
+}
+
+/**
+ * systemd asks a dozen programs at each start and each daemon-reload which units fstab, old init scripts and the
+ * like would need. A host has nothing of all that, and many reloads.
+ */
+async function withoutGenerators(root: string): Promise<void> {
+  const masks = join(root, 'etc/systemd/system-generators');
+  await mkdir(masks, { recursive: true });
+  for (const name of await readdir(join(root, 'usr/lib/systemd/system-generators')))
+    await symlink('/dev/null', join(masks, name));
 }
 
 function hostOf(parts: HostParts & { readonly root: string; readonly fingerprint: string }): LabHost {
