@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
 import { existsSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,14 +7,15 @@ import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Operator, operatorOf } from './pgctl.ts';
 
-const QUICKSTART = fileURLToPath(new URL('../../bin/quickstart', import.meta.url));
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 let operator: Operator;
 let home: string;
+let checkout: string;
 
 /** The quickstart as somebody runs it whose home is new; etcd is the one it starts itself. */
 const quickstart = async (): Promise<{ exitCode: number | undefined; output: string }> => {
-  const { exitCode, all } = await execa(QUICKSTART, [], {
+  const { exitCode, all } = await execa(join(checkout, 'bin/quickstart'), [], {
     env: { HOME: home, PATH: process.env.PATH, USER: 'tester' },
     extendEnv: false,
     reject: false,
@@ -23,6 +24,20 @@ const quickstart = async (): Promise<{ exitCode: number | undefined; output: str
   });
   return { exitCode, output: all };
 };
+
+/**
+ * A checkout of its own, as the quickstart builds pgctl, and other tests run at the same time what is built here. The
+ * packages are shared: where they are not those of the lock file, the quickstart would install them anew under all
+ * the others.
+ */
+async function checkOut(to: string): Promise<void> {
+  const installed = await readFile(join(ROOT, 'node_modules/.pgctl-installed'), 'utf8').catch(() => '');
+  if (installed !== (await readFile(join(ROOT, 'package-lock.json'), 'utf8')))
+    throw new Error('the packages of npm are not those of package-lock.json; bin/test installs them');
+  const parts = ['bin', 'commands', 'plans', 'src', 'package.json', 'package-lock.json', 'tsconfig.json'];
+  for (const part of parts) await cp(join(ROOT, part), join(to, part), { recursive: true });
+  await symlink(join(ROOT, 'node_modules'), join(to, 'node_modules'));
+}
 
 /** Processes that were started with something under a directory. */
 async function processesUnder(dir: string): Promise<string[]> {
@@ -33,12 +48,15 @@ async function processesUnder(dir: string): Promise<string[]> {
 beforeAll(async () => {
   home = await mkdtemp(join(tmpdir(), 'pgctl-quickstart-'));
   operator = await operatorOf([]);
+  checkout = await mkdtemp(join(tmpdir(), 'pgctl-checkout-'));
+  await checkOut(checkout);
 });
 afterAll(async () => {
   await operator.run(['db', 'delete', 'demo', '--yes'], { env: { HOME: home, PGCTL_ENDPOINTS: '' } });
   await operator.run(['local', 'down', '--purge'], { env: { HOME: home, PGCTL_ENDPOINTS: '' } });
   await operator.dispose();
   await rm(home, { recursive: true, force: true });
+  await rm(checkout, { recursive: true, force: true });
 });
 
 const run = (args: readonly string[]): ReturnType<Operator['run']> =>

@@ -1,12 +1,13 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type LabEtcd, startEtcd } from '../lab/etcd.ts';
+import { machinePort } from '../lab/ports.ts';
 import { begin, intended, journal, journaled } from './begun.ts';
 import { type Operator, operatorOf, PROGRAM, type Ran } from './pgctl.ts';
 
-const BASE = '/var/lib/pgctl/signals';
 const SIGNALS = [
   ['SIGINT', 130, 'sigint'],
   ['SIGTERM', 143, 'sigterm'],
@@ -15,6 +16,11 @@ const SIGNALS = [
 
 let etcd: LabEtcd;
 let operator: Operator;
+/** On this machine: its base directory as a host, and a spec for that host. */
+let base: string;
+let spec: string;
+/** The same with a port of its own for later. */
+let moved: string;
 
 interface ErrorDocument {
   readonly code: string;
@@ -22,7 +28,8 @@ interface ErrorDocument {
   readonly task_id?: string;
 }
 const errorOf = (ran: Ran): ErrorDocument => JSON.parse(ran.stdout) as ErrorDocument;
-const create = ['db', 'create', 'shop', '--hosts', 'host-1', '-o', 'json'] as const;
+const create = (): string[] => ['db', 'create', '-f', spec, '-o', 'json'];
+const update = (): string[] => ['db', 'update', '-f', spec, '--force-update'];
 const state = async (): Promise<string> =>
   (await operator.json<{ state: string }>(['db', 'get', 'shop'])).state;
 const locks = async (): Promise<number> => (await etcd.dump('/pgctl/v1/locks/')).size;
@@ -30,26 +37,38 @@ const locks = async (): Promise<number> => (await etcd.dump('/pgctl/v1/locks/'))
 /** Steps and workers of pgctl on this machine that have not ended. */
 async function leftRunning(): Promise<string[]> {
   const { stdout } = await execa('ps', ['-eo', 'args']);
-  return stdout.split('\n').filter((line) => line.includes(BASE) && !/patroni|postgres/.test(line));
+  return stdout.split('\n').filter((line) => line.includes(base) && !/patroni|postgres/.test(line));
 }
 
 beforeAll(async () => {
   etcd = await startEtcd();
   operator = await operatorOf(etcd.endpoints);
-  await mkdir(BASE, { recursive: true });
-  await operator.json(['host', 'add', 'host-1', '--address', 'local', '--base-dir', BASE]);
+  await mkdir('/var/lib/pgctl', { recursive: true });
+  base = await mkdtemp('/var/lib/pgctl/signals-');
+  // Whoever Postgres runs as has to get through.
+  await chmod(base, 0o755);
+  await operator.json(['host', 'add', 'host-1', '--address', 'local', '--base-dir', base]);
+  const nodes = [{ name: 'n1', host_ids: ['host-1'] }];
+  const ports = { port: await machinePort(), patroni_port: await machinePort() };
+  const write = async (name: string, changes: object): Promise<string> => {
+    const file = join(operator.home, `${name}.json`);
+    await writeFile(file, JSON.stringify({ id: 'shop', ...ports, nodes, ...changes }));
+    return file;
+  };
+  spec = await write('shop', {});
+  moved = await write('moved', { port: await machinePort() });
 });
 afterAll(async () => {
   await operator?.run(['db', 'delete', 'shop', '--yes']);
   await operator?.dispose();
   await etcd?.stop();
-  await execa('rm', ['-rf', BASE]);
+  await rm(base, { recursive: true, force: true });
 });
 
 /** Waits until a run has an event under way, then tells it to end, once or more. */
 async function told(signal: NodeJS.Signals, times: number): Promise<Ran> {
   const before = await journaled(etcd);
-  const run = begin(operator, create);
+  const run = begin(operator, create());
   await intended(etcd, 'instance/', before);
   for (let n = 0; n < times; n++) {
     await delay(300);
@@ -83,17 +102,17 @@ describe('a second signal', () => {
     expect(instance.map(({ step }) => step)).toEqual(['intent', 'unknown']);
     expect(await leftRunning()).toEqual([]);
     expect(await locks()).toBe(0);
-    expect((await operator.run([...create])).exitCode).toBe(0);
+    expect((await operator.run(create())).exitCode).toBe(0);
     expect(await state()).toBe('available');
   });
 });
 
 describe('a signal before anything is marked', () => {
   it('ends waiting for the lock at once', async () => {
-    const gate = begin(operator, ['db', 'update', 'shop', '--hosts', 'host-1', '--force-update']);
+    const gate = begin(operator, update());
     await expect.poll(locks, { timeout: 20_000, interval: 20 }).toBe(1);
     gate.kill('SIGSTOP');
-    const waiting = begin(operator, [...create, '--lock-timeout', '60s']);
+    const waiting = begin(operator, [...create(), '--lock-timeout', '60s']);
     await delay(2500);
     const since = performance.now();
     waiting.kill('SIGTERM');
@@ -109,16 +128,7 @@ describe('a signal before anything is marked', () => {
 
   it('ends looking and checking, with their children, and gives the lock up', async () => {
     const before = await journaled(etcd);
-    const run = begin(operator, [
-      'db',
-      'update',
-      'shop',
-      '--hosts',
-      'host-1',
-      '--force-update',
-      '-o',
-      'json',
-    ]);
+    const run = begin(operator, [...update(), '-o', 'json']);
     await expect.poll(locks, { timeout: 20_000, interval: 10 }).toBe(1);
     run.kill('SIGHUP');
     const ran = await run.ended;
@@ -144,8 +154,6 @@ describe('a signal before anything is marked', () => {
 });
 
 describe('streams that cannot be written to', () => {
-  const update = ['db', 'update', 'shop', '--hosts', 'host-1', '--force-update'];
-
   it.each<[title: string, redirection: string]>([
     ['a full disk for both', '>/dev/full 2>/dev/full'],
     ['a reader of stdout that has gone', '| true'],
@@ -155,10 +163,10 @@ describe('streams that cannot be written to', () => {
     const done = `${operator.home}/done`;
     await execa('rm', ['-f', done]);
     const script = `{ node "$@"; echo $? > ${done}; } ${redirection}`;
-    await execa('sh', ['-c', script, 'sh', PROGRAM, ...update], { env: operator.env, extendEnv: false });
+    await execa('sh', ['-c', script, 'sh', PROGRAM, ...update()], { env: operator.env, extendEnv: false });
     await expect.poll(() => readFile(done, 'utf8').catch(() => ''), { timeout: 60_000 }).toBe('0\n');
     expect(await state()).toBe('available');
-    const plan = await operator.run(['db', 'plan', 'shop', '--hosts', 'host-1', '--detailed-exitcode']);
+    const plan = await operator.run(['db', 'plan', '-f', spec, '--detailed-exitcode']);
     expect(plan.exitCode, plan.stderr).toBe(0);
   });
 
@@ -184,9 +192,7 @@ describe('--timeout', () => {
   });
 
   it('ends an operation with 124 where a step takes longer', async () => {
-    const ran = await operator.run([
-      ...['db', 'update', 'shop', '--hosts', 'host-1', '--port', '5999', '--timeout', '1s', '-o', 'json'],
-    ]);
+    const ran = await operator.run(['db', 'update', '-f', moved, '--timeout', '1s', '-o', 'json']);
     expect([ran.exitCode, errorOf(ran)]).toMatchObject([124, { code: 'timeout' }]);
     expect((await operator.run(['task', 'resume', errorOf(ran).task_id ?? ''])).exitCode).toBe(0);
     expect(await state()).toBe('available');
