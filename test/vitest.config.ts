@@ -1,5 +1,7 @@
+import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -13,10 +15,39 @@ const LAB = ['test/lab/**/*.test.ts', 'test/e2e/**/*.test.ts', 'test/faults/lab/
 const BENCH = ['test/bench/quick/**/*.test.ts'];
 const LONG_BENCH = ['test/bench/long/**/*.test.ts'];
 
+/** Files that take minutes, the slowest first. One that began last would be waited for alone. */
+const SLOW = [
+  'test/e2e/lifecycle.test.ts',
+  'test/e2e/recover.test.ts',
+  'test/faults/lab/hosts.test.ts',
+  'test/faults/points/recover.test.ts',
+  'test/e2e/secrets.test.ts',
+  'test/faults/lab/races.test.ts',
+  'test/faults/points/update.test.ts',
+  'test/faults/lab/kills.test.ts',
+  'test/faults/points/create-and-delete.test.ts',
+  'test/e2e/quickstart.test.ts',
+  'test/faults/points/restart.test.ts',
+  'test/e2e/create-show-delete.test.ts',
+  'test/e2e/signals.test.ts',
+  'test/e2e/etcd-away.test.ts',
+];
+
+class SlowestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId }: TestSpecification): number => {
+      const at = SLOW.indexOf(relative(root, moduleId));
+      return at < 0 ? SLOW.length : at;
+    };
+    return (await super.sort(files)).sort((a, b) => rank(a) - rank(b));
+  }
+}
+
 export default defineConfig({
   root,
   test: {
     root,
+    sequence: { sequencer: SlowestFirst },
     projects: [
       {
         test: {
@@ -29,7 +60,16 @@ export default defineConfig({
           maxWorkers: 2,
         },
       },
-      { test: { name: 'store', root, include: STORE, testTimeout: 30_000, hookTimeout: 60_000 } },
+      {
+        test: {
+          name: 'store',
+          root,
+          include: STORE,
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+          maxWorkers: 2,
+        },
+      },
       // One after another, for what is measured is not to share the machine.
       {
         test: {
@@ -58,7 +98,8 @@ export default defineConfig({
           include: POINTS,
           testTimeout: 900_000,
           hookTimeout: 60_000,
-          maxWorkers: 2,
+          // As many as of the lab: they run beside one another.
+          maxWorkers: 3,
         },
       },
       {
@@ -68,8 +109,8 @@ export default defineConfig({
           include: LAB,
           testTimeout: 300_000,
           hookTimeout: 300_000,
-          // Each file has hosts of its own, and most of its time is waiting: two at once, not more.
-          maxWorkers: 2,
+          // Each file has hosts of its own. A third of the time they wait, so three keep two processors busy.
+          maxWorkers: 3,
         },
       },
     ],
