@@ -43,7 +43,7 @@ export async function startTlsEtcd(dir: string, address: string, password: strin
   await issue('hosts', NAMELESS);
 
   const endpoint = `https://${address}:${PORT}`;
-  const peer = `http://127.0.0.1:${PORT + 1}`;
+  const peer = `http://${address}:${PORT + 1}`;
   const child = execa(
     'setpriv',
     [

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { ENVIRONMENT, until } from './command.ts';
 import { makeScratch, removeScratch, sweepScratch } from './owner.ts';
+import { machinePort } from './ports.ts';
 
 /** One process of an etcd. */
 export interface LabEtcdMember {
@@ -46,12 +46,14 @@ export async function startEtcd({
 }: EtcdOptions = {}): Promise<LabEtcd> {
   await sweepScratch();
   const directory = await makeScratch();
-  const ports = await freePorts(address, count * 2);
-  const names = Array.from({ length: count }, (_, index) => ({
-    name: `etcd-${index + 1}`,
-    client: `http://${address}:${ports[2 * index]}`,
-    peer: `http://${address}:${ports[2 * index + 1]}`,
-  }));
+  const place = async (): Promise<string> => `http://${address}:${await machinePort()}`;
+  const names = await Promise.all(
+    Array.from({ length: count }, async (_, index) => ({
+      name: `etcd-${index + 1}`,
+      client: await place(),
+      peer: await place(),
+    })),
+  );
   const cluster = names.map(({ name, peer }) => `${name}=${peer}`).join(',');
   const processes = names.map((name) => processOf({ ...name, cluster, data: join(directory, name.name) }));
   const hasQuorum = (): boolean => processes.filter((member) => member.runs()).length > count / 2;
@@ -189,26 +191,6 @@ async function isUp(url: string): Promise<true | undefined> {
   } catch {
     return undefined;
   }
-}
-
-/** Ports that nothing listens on; all are held until all are known, so that they differ. */
-async function freePorts(address: string, count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, () => {
-      const server = createServer();
-      return new Promise<typeof server>((resolve, reject) => {
-        server.once('error', reject);
-        server.listen(0, address, () => resolve(server));
-      });
-    }),
-  );
-  const ports = servers.map((server) => {
-    const bound = server.address();
-    if (bound === null || typeof bound === 'string') throw new Error('lab: a server without a port');
-    return bound.port;
-  });
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }
 
 /** What etcdctl says of a member. Its ids are longer than a number of JavaScript's, and told apart all the same. */

@@ -1,11 +1,11 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { machinePort } from '../lab/ports.ts';
 
 /** A real etcd of one member on ports of its own, with a data directory of its own. */
 export interface Etcd {
@@ -39,7 +39,7 @@ export interface EtcdOptions {
 export async function startEtcd(options: EtcdOptions = {}): Promise<Etcd> {
   const scheme = options.scheme ?? 'http';
   const directory = await mkdtemp(join(tmpdir(), 'pgctl-etcd-'));
-  const [client, peer] = await freePorts();
+  const [client, peer] = [await machinePort(), await machinePort()];
   const endpoint = `${scheme}://127.0.0.1:${client}`;
   const peerUrl = `http://127.0.0.1:${peer}`;
   const said: string[] = [];
@@ -133,18 +133,4 @@ async function untilReady(
 async function answers(endpoint: string): Promise<boolean> {
   const response = await fetch(`${endpoint}/health`).catch(() => null);
   return response?.ok === true && (await response.text()).includes('true');
-}
-
-/** Two ports that nobody listens on. */
-export async function freePorts(): Promise<readonly [number, number]> {
-  const servers = [createServer(), createServer()];
-  const ports = await Promise.all(
-    servers.map(async (server) => {
-      server.listen(0, '127.0.0.1');
-      await once(server, 'listening');
-      return (server.address() as AddressInfo).port;
-    }),
-  );
-  await Promise.all(servers.map(async (server) => once(server.close(), 'close')));
-  return [ports[0] ?? 0, ports[1] ?? 0];
 }

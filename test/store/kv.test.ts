@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseEndpoints } from '../../src/store/endpoints.ts';
 import { Kv, type KvOptions } from '../../src/store/kv.ts';
 import { PAGE } from '../../src/store/range.ts';
-import { startEtcd, freePorts, type Etcd } from './etcd.ts';
+import { machinePort } from '../lab/ports.ts';
+import { startEtcd, type Etcd } from './etcd.ts';
 import { errorOf, newPrefix } from './fixtures.ts';
 
 let etcd: Etcd;
@@ -179,7 +180,7 @@ describe('leases', () => {
 
 describe('etcd away', () => {
   test('one dead endpoint of two is not noticed', async () => {
-    const [dead] = await freePorts();
+    const dead = await machinePort();
     for (const endpoints of [
       [`http://127.0.0.1:${dead}`, etcd.endpoint],
       [etcd.endpoint, `http://127.0.0.1:${dead}`],
@@ -192,7 +193,7 @@ describe('etcd away', () => {
   });
 
   test('an address where nothing listens ends within the time of a first contact', async () => {
-    const [dead] = await freePorts();
+    const dead = await machinePort();
     const kv = kvOn([`http://127.0.0.1:${dead}`], { firstContactMs: 500 });
     const began = performance.now();
     expect(await errorOf(kv.get('/k'))).toMatchObject({
@@ -225,7 +226,7 @@ describe('etcd away', () => {
   });
 
   test('a proxy for the web is not used', async () => {
-    const [dead] = await freePorts();
+    const dead = await machinePort();
     const before = process.env['http_proxy'];
     process.env['http_proxy'] = `http://127.0.0.1:${dead}`;
     try {

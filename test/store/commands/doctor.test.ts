@@ -5,7 +5,8 @@ import type { Finding } from '../../../src/records/fleet.ts';
 import { LOCAL_ADDRESS } from '../../../src/transport/transport.ts';
 import type { Store } from '../../../src/store/store.ts';
 import { emptyHome, pgctl } from '../../commands/run.ts';
-import { type Etcd, freePorts, startEtcd } from '../etcd.ts';
+import { machinePort } from '../../lab/ports.ts';
+import { type Etcd, startEtcd } from '../etcd.ts';
 import {
   database,
   host,
@@ -95,7 +96,7 @@ describe('this machine and etcd', () => {
   });
 
   it('an etcd that is away is a finding, and ends with 1', async () => {
-    const [port] = await freePorts();
+    const port = await machinePort();
     const endpoint = `http://127.0.0.1:${port}`;
     const alone = await doctor({ PGCTL_ENDPOINTS: endpoint });
     expect(alone.code).toBe(1);
@@ -220,7 +221,7 @@ describe('records against hosts', () => {
   });
 
   it('a host that does not answer is a finding, and the others are looked at', async () => {
-    const [port] = await freePorts();
+    const port = await machinePort();
     await store.hosts.register(
       host('host-2', { address: '127.0.0.1', ssh: { user: null, port, identity_file: null } }),
       null,
