@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { ENVIRONMENT, until } from './command.ts';
+import { command, ENVIRONMENT, until } from './command.ts';
 import { makeScratch, removeScratch, sweepScratch } from './owner.ts';
 import { machinePort } from './ports.ts';
 
