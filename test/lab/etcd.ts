@@ -73,13 +73,17 @@ export async function startEtcd({
     endpoints,
     members,
     async leader() {
-      const args = [`--endpoints=${endpoints.join(',')}`, 'endpoint', 'status', '--write-out=json'];
-      const found = (JSON.parse(await command('etcdctl', args)) as FoundStatus[]).find(
-        ({ Status: { header, leader } }) => header.member_id === leader,
-      );
-      const member = members.find(({ endpoint }) => endpoint === found?.Endpoint);
-      if (member === undefined) throw new Error('lab: etcd has no leader');
-      return member;
+      for (const member of members) {
+        const url = `${member.endpoint}/v3/maintenance/status`;
+        const response = await fetch(url, {
+          method: 'POST',
+          body: '{}',
+          signal: AbortSignal.timeout(ANSWER_MS),
+        });
+        const { header, leader } = (await response.json()) as FoundStatus;
+        if (header.member_id === leader) return member;
+      }
+      throw new Error('lab: etcd has no leader');
     },
     async dump(prefix = '') {
       const found = await read(endpoints, prefix);
@@ -193,10 +197,10 @@ async function isUp(url: string): Promise<true | undefined> {
   }
 }
 
-/** What etcdctl says of a member. Its ids are longer than a number of JavaScript's, and told apart all the same. */
+/** What a member says of itself, and which it follows. */
 interface FoundStatus {
-  readonly Endpoint: string;
-  readonly Status: { readonly header: { readonly member_id: number }; readonly leader: number };
+  readonly header: { readonly member_id: string };
+  readonly leader: string;
 }
 
 const text = (base64: string): string => Buffer.from(base64, 'base64').toString('utf8');
