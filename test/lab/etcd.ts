@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { command, ENVIRONMENT, until } from './command.ts';
@@ -21,6 +21,8 @@ export interface LabEtcdMember {
 export interface LabEtcd {
   readonly endpoints: readonly string[];
   readonly members: readonly LabEtcdMember[];
+  /** Saves what an etcd of one member holds. Returns how to put it back to that: it ends, and starts from the snapshot. */
+  snapshot(): Promise<() => Promise<void>>;
   /** Which of the members the others follow. */
   leader(): Promise<LabEtcdMember>;
   /** All keys that begin with a prefix, or all there are, with their values as text. */
@@ -38,6 +40,7 @@ export interface EtcdOptions {
 }
 
 const READY_MS = 30_000;
+const TOKEN = 'pgctl-lab';
 
 /** Starts an etcd with free ports and a fresh data directory. It ends with this process at the latest. */
 export async function startEtcd({
@@ -55,7 +58,8 @@ export async function startEtcd({
     })),
   );
   const cluster = names.map(({ name, peer }) => `${name}=${peer}`).join(',');
-  const processes = names.map((name) => processOf({ ...name, cluster, data: join(directory, name.name) }));
+  const places = names.map((name) => ({ ...name, data: join(directory, name.name) }));
+  const processes = places.map((place) => processOf({ ...place, cluster }));
   const hasQuorum = (): boolean => processes.filter((member) => member.runs()).length > count / 2;
   const endpoints = names.map(({ client }) => client);
 
@@ -72,6 +76,26 @@ export async function startEtcd({
   const etcd: LabEtcd = {
     endpoints,
     members,
+    async snapshot() {
+      const [{ name, data, peer } = { name: '', data: '', peer: '' }] = places;
+      const [member] = members;
+      const file = `${data}.snapshot`;
+      await command('etcdctl', [`--endpoints=${endpoints.join(',')}`, 'snapshot', 'save', file]);
+      const place = [
+        `--name=${name}`,
+        `--initial-cluster=${cluster}`,
+        `--initial-advertise-peer-urls=${peer}`,
+      ];
+      return async () => {
+        await member?.kill();
+        await rm(data, { recursive: true });
+        await command('etcdctl', [
+          ...['snapshot', 'restore', file, `--data-dir=${data}`, `--initial-cluster-token=${TOKEN}`],
+          ...place,
+        ]);
+        await member?.start();
+      };
+    },
     async leader() {
       for (const member of members) {
         const url = `${member.endpoint}/v3/maintenance/status`;
@@ -125,7 +149,7 @@ function processOf({ name, client, peer, cluster, data }: Identity) {
     `--listen-peer-urls=${peer}`,
     `--initial-advertise-peer-urls=${peer}`,
     `--initial-cluster=${cluster}`,
-    '--initial-cluster-token=pgctl-lab',
+    `--initial-cluster-token=${TOKEN}`,
     '--logger=zap',
     '--log-level=warn',
   ];

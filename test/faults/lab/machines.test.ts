@@ -90,6 +90,27 @@ describe('a Postgres that is killed', () => {
   });
 });
 
+describe('an etcd that is put back to an old snapshot', () => {
+  it('is told so, and the same command then goes on; Patroni and the data stay as they are', async () => {
+    const wanted = await created('shop', one, 5434);
+    const putBack = await lab.etcd.snapshot();
+    const restart = ['db', 'restart', 'shop'];
+    await sql(one, 'create table kept as select 42 as row', { port: 5434 });
+    // The host sees operations that the snapshot knows nothing of.
+    for (let n = 0; n < 2; n++) expect(await world.run(restart)).toMatchObject({ exitCode: 0 });
+    await putBack();
+    const told = await world.run(restart);
+    expect([told.exitCode, told.stderr]).toEqual([
+      1,
+      expect.stringContaining('etcd was put back to an earlier state'),
+    ]);
+    await expectTruthful(world);
+    await expectConverges(world, { ...wanted, command: restart });
+    expect(await sql(one, 'select row from kept', { port: 5434 })).toBe('42');
+    world.survived('etcd put back to an old snapshot');
+  });
+});
+
 describe('a disk without any room', () => {
   it('keeps nothing from being deleted', async () => {
     const wanted = await created('full', two, 5435);
