@@ -130,7 +130,7 @@ export class OperationJournal implements Journal {
       const error = toPgctlError(thrown).withTask(taskId);
       const reason = `everything was done, and its end could not be recorded: ${error.message}`;
       const told = await this.#endOrKeep(error, { outcome: 'failed', reason });
-      // The lock goes with a database that is deleted: where only the answer was lost, the task's record tells.
+      // The lock goes with the end: where only the answer to that was lost, the task's record tells.
       const there = told.code === 'lock_lost' ? await this.#request.store.tasks.get(taskId) : null;
       if (there?.value.state === 'completed') return there.value;
       throw told;

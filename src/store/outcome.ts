@@ -37,7 +37,8 @@ export interface EndedWork {
 
 /**
  * Ends an operation that succeeded: the database is available, the records of instances that are no longer
- * in its spec are removed with their statuses, guards and reservations, the task is completed.
+ * in its spec are removed with their statuses, guards and reservations, the task is completed, and the lock is
+ * given up.
  *
  * @throws PgctlError `lock_lost`, `stale`
  */
@@ -141,10 +142,13 @@ async function end(
   const database = endedDatabase(work.database.value, end, work.now);
   const task = endedTask(work.task.value, end, work.now);
   const records = new Records(place.kv, databaseCodec(place.keys));
-  await lock.commitChunked(writes, [
+  const last = [
     records.write(database, { modRevision: work.database.modRevision }),
     taskWrite(place, work.task, task),
-  ]);
+  ];
+  // A failure may be an earlier operation's, written down before the next one under the same lock.
+  if (end === 'succeeded') await lock.commitAndRelease(writes, last);
+  else await lock.commitChunked(writes, last);
   return { database, task };
 }
 

@@ -158,6 +158,7 @@ describe('in the store', () => {
       updated_at: LATER,
     });
     expect((await store.tasks.get('t1'))?.value).toMatchObject({ state: 'completed', finished_at: LATER });
+    expect(await store.kv.get(lock.key)).toBeNull();
     expect(statesOf((await store.instances.listOf('shop')).items)).toEqual([
       [one, 'available', null],
       [two, 'available', null],
