@@ -133,7 +133,10 @@ export function refused(endpoints: readonly string[], error: unknown): unknown {
   });
 }
 
-/** etcd3 puts its class name and gRPC's status before etcd's own words. */
+/** etcd3 puts its class name and gRPC's status before etcd's own words, and gRPC an empty note after its own. */
 function messageOf(error: Error): string {
-  return error.message.replace(/^(?:\w+Error: )?(?:\d+ [A-Z_]+: )?/, '').replace(/^etcdserver: /, '');
+  return error.message
+    .replace(/^(?:\w+Error: )?(?:\d+ [A-Z_]+: )?/, '')
+    .replace(/^etcdserver: /, '')
+    .replace(/\.? Resolution note: *$/, '');
 }
