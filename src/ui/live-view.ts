@@ -1,5 +1,6 @@
 import type { InputStream } from './prompt.ts';
 import type { OutputStream } from './sink.ts';
+import { aroundSuspension } from './suspension.ts';
 
 /** A whole screen that is drawn anew when there is something new, until somebody has seen enough. */
 export interface LiveView {
@@ -62,16 +63,6 @@ export function openLiveView({ stdin, stdout, render, onEnd }: LiveViewOptions):
   const raw = (on: boolean): void => {
     if (stdin.isTTY === true) stdin.setRawMode?.(on);
   };
-  const suspend = (): void => {
-    raw(false);
-    write(CLOSE);
-    process.off('SIGTSTP', suspend);
-    process.kill(process.pid, 'SIGTSTP');
-    // Here it goes on again; at once where nobody could ever continue it, as then nothing is stopped.
-    process.on('SIGTSTP', suspend);
-    write(OPEN);
-    resume();
-  };
   // Also after a stop that nobody was told of; the shell has used the terminal in its own way by then.
   const resume = (): void => {
     raw(false);
@@ -79,12 +70,22 @@ export function openLiveView({ stdin, stdout, render, onEnd }: LiveViewOptions):
     write(PREPARE);
     draw();
   };
+  const undo = aroundSuspension({
+    leave() {
+      raw(false);
+      write(CLOSE);
+    },
+    enter() {
+      write(OPEN);
+      resume();
+    },
+  });
   const close = (): void => {
     if (!open) return;
     open = false;
     stdout.off('resize', draw);
     process.off('exit', close);
-    process.off('SIGTSTP', suspend);
+    undo();
     process.off('SIGCONT', resume);
     raw(false);
     if (stdin.isTTY === true) {
@@ -97,7 +98,6 @@ export function openLiveView({ stdin, stdout, render, onEnd }: LiveViewOptions):
   write(OPEN + PREPARE);
   stdout.on('resize', draw);
   process.on('exit', close);
-  process.on('SIGTSTP', suspend);
   process.on('SIGCONT', resume);
   raw(true);
   if (stdin.isTTY === true) stdin.on('data', onKey);

@@ -1,4 +1,5 @@
 import type { OutputStream } from './sink.ts';
+import { aroundSuspension } from './suspension.ts';
 
 /** Some lines at the end of a terminal that are drawn over and over. */
 export interface Region {
@@ -21,15 +22,17 @@ const SHOW_CURSOR = `${ESC}[?25h`;
  * The cursor stays at the beginning of the first line, and everything from there to the end of the screen is
  * the region's: so however the terminal breaks lines anew when its width changes, clearing takes all of them,
  * and nothing of what is above. A signal ends the command, which closes what it shows; where pgctl ends otherwise,
- * the region is taken away and the cursor comes back all the same.
+ * or is stopped by Ctrl-Z, the region is taken away and the cursor comes back all the same.
  */
 export function openRegion(stream: OutputStream): Region {
   let drawn = false;
+  let undo = (): void => undefined;
 
   const clear = (): void => {
     if (!drawn) return;
     drawn = false;
     process.off('exit', clear);
+    undo();
     if (!stream.destroyed && !stream.writableEnded) stream.write(CLEAR + SHOW_CURSOR);
   };
   return {
@@ -38,6 +41,7 @@ export function openRegion(stream: OutputStream): Region {
       if (!drawn) {
         drawn = true;
         process.on('exit', clear);
+        undo = aroundSuspension({ leave: clear, enter: () => undefined });
       }
       const up = lines.length > 1 ? `${ESC}[${lines.length - 1}A` : '';
       // In one write, so that nothing of somebody else's gets between.
