@@ -45,6 +45,8 @@ export interface OnHost {
   readonly fence: OperationFence | null;
   readonly limitMs: number | null;
   readonly signal: AbortSignal | null;
+  /** See `Job`. */
+  readonly assertMayStart?: () => void;
   /** Gets every line that the steps print as it comes; the outputs are empty then. */
   readonly onLine?: (line: string) => void;
   /** Gets what a step says it is waiting for, while it waits. */
@@ -87,6 +89,7 @@ export async function runOnHost(given: OnHost): Promise<StepsResult> {
         : { path: `${host.base_dir}/.fence/${fence.storeId}.${fence.databaseId}`, token: fence.token },
     limitMs: given.limitMs,
     signal: given.signal,
+    ...(given.assertMayStart === undefined ? {} : { assertMayStart: given.assertMayStart }),
     ...(reader === null ? {} : { onOutput: reader.push }),
     ...(given.onSaid === undefined ? {} : { onGlimpse: saidReader(nonce, given.onSaid) }),
   });

@@ -163,6 +163,7 @@ async function underLock(
         limitMs: tools.limitMs,
         stop,
         kill: interruption.kill,
+        assertMayStart: () => lock.assertHeld(),
         overtaken: (refused) => overtaken(store, meta.store_id, refused),
         changeStore: (step) => changeStore({ store, lock }, step),
       },

@@ -54,6 +54,8 @@ export interface PlansRun {
   readonly stop: AbortSignal;
   /** Ends what runs. */
   readonly kill: AbortSignal;
+  /** Throws where nothing may be started any more. */
+  assertMayStart(): void;
   /** What it means that a host refused a step. */
   overtaken(refused: Refused): Promise<PgctlError>;
   /** Carries out a step that changes etcd. */
@@ -178,6 +180,7 @@ async function carryOut(run: PlansRun, placed: PlacedEvent): Promise<Carried> {
     fence: run.fence,
     limitMs: run.limitMs,
     signal: run.kill,
+    assertMayStart: () => run.assertMayStart(),
     onSaid: ({ text, progress }) =>
       run.report({ kind: 'event_waiting', ...identityOf(placed, hostId), waitingFor: text, progress }),
   });

@@ -28,9 +28,11 @@ export interface ChildCommand {
 
 /**
  * Runs one job through a child process that leads to the worker. The child is in a session of its own:
- * otherwise Ctrl-C on the terminal would end it before pgctl can decide anything.
+ * otherwise Ctrl-C on the terminal would end it before pgctl can decide anything. Throws what the job's own
+ * `assertMayStart` does.
  */
 export async function runChild(command: ChildCommand, job: Job): Promise<JobResult> {
+  job.assertMayStart?.();
   const child = execa(command.file, command.args, {
     stdin: 'pipe',
     stdout: 'pipe',

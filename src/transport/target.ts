@@ -32,6 +32,11 @@ export interface Job {
   readonly limitMs: number | null;
   /** Ends the job when it fires. */
   readonly signal: AbortSignal | null;
+  /**
+   * Asked at the last moment before its child is started; throws where nothing may be started any more. A process
+   * that was stopped for long goes on just where it was, and its timers fire after that.
+   */
+  readonly assertMayStart?: () => void;
   /** Gets stdout as it comes, frames and all; only the end of it is in the result then. */
   readonly onOutput?: (chunk: string) => void;
   /** What it is, for whoever looks on; see `TransportOptions.onJob`. */

@@ -42,6 +42,15 @@ describe('a job', () => {
     expect(await run(script)).toMatchObject({ kind: 'finished', status });
   });
 
+  it('is not started where nothing may be any more, by the time that it could be', async () => {
+    const file = newFile();
+    const assertMayStart = (): void => {
+      throw new Error('the lock is lost');
+    };
+    await expect(run(`: > ${file}`, { assertMayStart })).rejects.toThrow('the lock is lost');
+    expect(existsSync(file)).toBe(false);
+  });
+
   it('gives what it printed, and the end of what it complained about', async () => {
     const result = await run('printf "größe 🐘"; seq 10000 >&2; echo last >&2');
     expect(result).toMatchObject({ kind: 'finished', stdout: expect.stringContaining('größe 🐘') });
