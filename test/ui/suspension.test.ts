@@ -10,29 +10,38 @@ const region = openRegion(process.stdout);
 setInterval(() => region.draw(['working']), 50);`;
 const SHOW_CURSOR = '\u001b[?25h';
 
-let child: ChildProcess;
-afterEach(() => void child.kill('SIGKILL'));
+/**
+ * A shell with jobs: a process that nobody in its session could continue is never stopped, and a test may be run by
+ * somebody who has gone. It says the job's pid first.
+ */
+const SHELL = 'set -m; "$@" & echo "pid $!"; while sleep 1; do :; done';
+
+let shell: ChildProcess;
+let pid = 0;
+afterEach(() => {
+  if (pid !== 0) process.kill(pid, 'SIGKILL');
+  shell.kill('SIGKILL');
+});
 
 /** T: stopped. */
-const stateOf = (pid: number): string =>
-  readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.charAt(0) ?? '';
+const state = (): string => readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.charAt(0) ?? '';
 
 it('a process that Ctrl-Z stops while lines move has given the cursor back, and draws again when it goes on', async () => {
-  child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', DRAWS], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const program = [process.execPath, '--import', 'tsx', '--input-type=module', '-e', DRAWS];
+  shell = spawn('bash', ['-c', SHELL, 'bash', ...program], { stdio: ['ignore', 'pipe', 'inherit'] });
   let said = '';
-  child.stdout?.on('data', (chunk: Buffer) => (said += chunk.toString()));
+  shell.stdout?.on('data', (chunk: Buffer) => (said += chunk.toString()));
   const says = (text: string): Promise<void> =>
     vi.waitFor(() => expect(said).toContain(text), { timeout: 20_000, interval: 20 });
   await says('working');
+  pid = Number(/pid (\d+)/.exec(said)?.[1]);
   for (let time = 0; time < 2; time++) {
-    child.kill('SIGTSTP');
-    await vi.waitFor(() => expect(stateOf(child.pid ?? 0)).toBe('T'), { timeout: 20_000, interval: 20 });
+    process.kill(pid, 'SIGTSTP');
+    await vi.waitFor(() => expect(state()).toBe('T'), { timeout: 20_000, interval: 20 });
     await says(SHOW_CURSOR);
     expect(said.endsWith(SHOW_CURSOR)).toBe(true);
     said = '';
-    child.kill('SIGCONT');
+    process.kill(pid, 'SIGCONT');
     await says('working');
   }
 });
