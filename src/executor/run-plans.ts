@@ -1,6 +1,5 @@
 import { performance } from 'node:perf_hooks';
-import type { PgctlError } from '../errors.ts';
-import { toPgctlError } from '../errors.ts';
+import { type PgctlError, toPgctlError } from '../errors.ts';
 import { applyOutcome, owedUpdates, type ResourceWrite } from '../plan/apply.ts';
 import type { EventOutcome, Phase, Plan, PlanEvent } from '../plan/plan.ts';
 import { resourceKey, type ResourceKey, type StoredResource } from '../plan/resource.ts';
