@@ -14,6 +14,8 @@ export interface Surroundings {
   readonly secrets: ReadonlyMap<string, Secret>;
   /** Resources as they are now; changes as events end. */
   readonly state: ReadonlyMap<ResourceKey, StoredResource>;
+  /** What the plans delete; absent while there are none. */
+  readonly leaving?: ReadonlySet<ResourceKey>;
   /** Host id of a node's primary as Patroni says at this moment, or null. */
   primaryOf(scope: string): Promise<string | null>;
 }
@@ -48,6 +50,9 @@ export async function placeOf(resource: Resource, around: Surroundings): Promise
   return { kind: 'host', host };
 }
 
+/** The node of an instance's resource: its id is the instance's, `<scope>.<host>`. */
+const scopeOf = ({ id }: Resource): string => id.slice(0, id.lastIndexOf('.'));
+
 /** What a resource's methods may know when they run at a place. */
 export function contextAt(place: Place, resource: Resource, around: Surroundings): LifecycleContext {
   return {
@@ -74,6 +79,7 @@ export function contextAt(place: Place, resource: Resource, around: Surroundings
       }
       return server;
     },
+    nodeLeaves: () => around.leaving?.has(`patroni_scope/${scopeOf(resource)}`) ?? false,
   };
 }
 

@@ -75,7 +75,8 @@ export type RunOutcome =
  * Runs the plans, phase by phase. All events of a phase run to their end; if any did not succeed, the phases
  * after it do not run. Each outcome is written as it happens.
  */
-export async function runPlans(run: PlansRun, plans: readonly Plan[]): Promise<RunOutcome> {
+export async function runPlans(given: PlansRun, plans: readonly Plan[]): Promise<RunOutcome> {
+  const run = { ...given, around: { ...given.around, leaving: leavingIn(plans) } };
   const total = plans.reduce((sum, plan) => sum + plan.length, 0);
   let number = 0;
   for (const [p, plan] of plans.entries()) {
@@ -94,6 +95,12 @@ export async function runPlans(run: PlansRun, plans: readonly Plan[]): Promise<R
     }
   }
   return { kind: 'completed' };
+}
+
+/** What the plans delete. */
+function leavingIn(plans: readonly Plan[]): ReadonlySet<ResourceKey> {
+  const events = plans.flat(2).filter(({ type }) => type === 'delete');
+  return new Set(events.map(({ resource }) => resourceKey(resource)));
 }
 
 async function runPhase(

@@ -312,11 +312,6 @@ function reconfigure(resource: Resource, previous: Resource, context: LifecycleC
     // The port may still be the earlier one: that it serves is for settling to see.
     settle(resource, previous, context),
     ready(a),
-    clientStep(resource, context, {
-      name: `have ${a.instance_id} shown as it is`,
-      command: 'publish',
-      input: {},
-    }),
   ];
 }
 

@@ -1,6 +1,6 @@
 import type { Resource, ResourceKey } from '../plan/resource.ts';
 import type { Step } from '../steps/step.ts';
-import { handOver, type InstanceAttributes } from './instance.ts';
+import { clientStep, handOver, type InstanceAttributes } from './instance.ts';
 import { attributesOf, buildResource, type LifecycleContext, type ResourceType } from './type.ts';
 
 export interface NodeAttributes {
@@ -36,24 +36,16 @@ echo "waiting for \${left#, }"
 exit 75
 `;
 
-/**
- * Waits until etcd shows every member as running, and on the primary until the others stream from it. A primary
- * that is no member any more, because its instance is about to be removed, hands over to one that is.
- */
-function allStream(resource: Resource, context: LifecycleContext): Step[] {
-  const a = attributesOf<NodeAttributes>(resource);
-  const primary = context.instance();
-  const { member } = attributesOf<InstanceAttributes>(primary);
-  if (!a.members.includes(member)) return [handOver(primary, a.members, context)];
-  const told: Step = { kind: 'await_members', scope: a.scope, members: a.members };
-  const others = a.members.filter((name) => name !== member);
-  if (others.length === 0) return [told];
+/** Waits on the primary until the others stream from it. */
+function allStream({ members, scope }: NodeAttributes, context: LifecycleContext): Step[] {
+  const { member } = attributesOf<InstanceAttributes>(context.instance());
+  const others = members.filter((name) => name !== member);
+  if (others.length === 0) return [];
   const { bin_dir, socket_dir, port } = context.server();
   return [
-    told,
     {
       kind: 'wait',
-      name: `wait until the replicas of ${a.scope} stream`,
+      name: `wait until the replicas of ${scope} stream`,
       script: AWAIT_STREAMS,
       args: [bin_dir, socket_dir, String(port), member, ...others],
       account: 'postgres',
@@ -62,14 +54,36 @@ function allStream(resource: Resource, context: LifecycleContext): Step[] {
   ];
 }
 
+/** That etcd, where everybody looks, shows every member as running. */
+const told = ({ scope, members }: NodeAttributes): Step => ({ kind: 'await_members', scope, members });
+
+/**
+ * What was changed serves by now, and Patroni may not have noticed: it is told to look. A primary that is no
+ * member any more, because its instance is about to be removed, hands over to one that is.
+ */
+function bringTogether(a: NodeAttributes, context: LifecycleContext): Step[] {
+  const primary = context.instance();
+  if (!a.members.includes(attributesOf<InstanceAttributes>(primary).member))
+    return [handOver(primary, a.members, context)];
+  const gather = clientStep(primary, context, {
+    name: `have etcd show the members of ${a.scope} as they are`,
+    command: 'gather',
+    input: { members: a.members },
+  });
+  return [gather, ...allStream(a, context)];
+}
+
 /** One Patroni cluster as a whole: all its instances are up and a primary is known. */
 export const nodeType: ResourceType = {
   type: 'node',
   version: 1,
   verbs: { create: 'await replicas', update: 'await replicas', delete: 'forget node' },
   refresh: () => null,
-  create: allStream,
-  update: (resource, _previous, context) => allStream(resource, context),
+  create(resource, context) {
+    const a = attributesOf<NodeAttributes>(resource);
+    return [told(a), ...allStream(a, context)];
+  },
+  update: (resource, _previous, context) => bringTogether(attributesOf<NodeAttributes>(resource), context),
   inert: (type, resource) => type === 'delete' || attributesOf<NodeAttributes>(resource).members.length === 0,
   // What it is made of are resources of their own.
   delete: () => [],

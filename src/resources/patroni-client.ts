@@ -14,17 +14,20 @@ export const REST_USER = 'pgctl';
  *   restarts where a value needs it. Patroni's own word for a pending restart lags by up to a loop, so only
  *   the running values are believed.
  * - `hand_over` gives the primary's role to the best replica, where this instance has it.
- * - `publish` has Patroni tell etcd now how the instance is, which it does at its next loop otherwise.
+ * - `gather` has Patroni tell etcd now how each member is, which it does at its next loop otherwise, and waits
+ *   until all are said to run.
  * - `configure` changes Patroni's cluster configuration.
  * - `forget` has every member drop the slot of a member that left: Patroni keeps it for half an hour otherwise
  *   and makes it again where it was dropped by SQL.
  */
 const PROGRAM = `
-import base64, json, os, re, subprocess, sys, time, urllib.error, urllib.request
+import base64, json, os, re, select, subprocess, sys, time, urllib.error, urllib.request
 
 command, INPUT = sys.argv[1], json.load(sys.stdin)
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 PATIENCE = 60
+ANSWER_PATIENCE = 86400
+HEIR_PATIENCE = 15
 
 
 def fail(*lines):
@@ -39,10 +42,10 @@ def say(text):
         print("\\n%s %s" % (os.environ["PGCTL_SAYS"], text), flush=True)
 
 
-def rest(method, path, body=None, timeout=10):
+def rest(method, path, body=None, timeout=10, at=None):
     token = base64.b64encode(("%s:%s" % (INPUT["user"], INPUT["password"])).encode()).decode()
     request = urllib.request.Request(
-        "http://%s%s" % (INPUT["rest"], path),
+        "http://%s%s" % (at or INPUT["rest"], path),
         None if body is None else json.dumps(body).encode(),
         {"Content-Type": "application/json", "Authorization": "Basic " + token},
         method=method,
@@ -68,6 +71,35 @@ def patiently(method, path, body=None):
 def wake():
     """Starts Patroni's next loop: a PATCH does, even of something that is not there, but not an empty one."""
     patiently("PATCH", "/config", {"pgctl": None})
+
+
+def asked(path):
+    """Asks Patroni for what takes long; returns how to read its answer, which is None until there is one. It comes
+    up to two seconds late, for Patroni looks once a second. Somebody has to wait for it all the same: Patroni's log
+    would tell of a connection that broke. So a process of its own does; it ends with Patroni's answer, or with Patroni."""
+    answers, tell = os.pipe()
+    if os.fork() == 0:
+        try:
+            os.setsid()
+            for fd in (0, 1, 2):
+                os.dup2(os.open(os.devnull, os.O_RDWR), fd)
+            os.close(answers)
+            try:
+                status, text = rest("POST", path, {}, ANSWER_PATIENCE)
+            except OSError as error:
+                status, text = 599, "Patroni did not answer: %s" % error
+            os.write(tell, json.dumps([status, text[:2000]]).encode())
+        finally:
+            os._exit(0)
+    os.close(tell)
+    said = []
+
+    def answer():
+        if not said and select.select([answers], [], [], 0)[0]:
+            said.append(json.loads(os.read(answers, 65536) or b'[599, "nobody waited for it"]'))
+        return said[0] if said else None
+
+    return answer
 
 
 def words():
@@ -190,14 +222,28 @@ def settle():
     sql("select pg_reload_conf();")
     until("the reload", lambda: [] if when_up("select pg_conf_load_time();")[0][0] != before else ["it did not happen yet"])
     if INPUT["restart"] or differing():
-        started = when_up("select pg_postmaster_start_time();")[0][0]
-        say("restarting Postgres")
-        status, said = rest("POST", "/restart", {}, 86400)
-        if status >= 400:
-            fail("the restart failed: %s (%s)" % (said.strip(), status), words())
-        until("the new postmaster", lambda: [] if when_up("select pg_postmaster_start_time();")[0][0] != started
-              else ["the old one still runs"])
+        restart()
         until("the new values", differing)
+
+
+def restart():
+    """Done when a new postmaster serves. As long as Patroni has not answered, it is at it."""
+    started, answer, end = when_up("select pg_postmaster_start_time();")[0][0], asked("/restart"), None
+    say("restarting Postgres")
+    while True:
+        try:
+            if sql("select pg_postmaster_start_time();")[0][0] != started:
+                return
+        except (OSError, IndexError):
+            pass  # It is down at the moment.
+        said = answer()
+        if said and said[0] >= 400:
+            fail("the restart failed: %s (%s)" % (said[1].strip(), said[0]), words())
+        if said and end is None:
+            end = time.monotonic() + PATIENCE
+        if end is not None and time.monotonic() > end:
+            fail("Patroni says that it restarted Postgres, and no new postmaster answers:", words())
+        time.sleep(0.1)
 
 
 def cluster():
@@ -208,15 +254,37 @@ def leader(members):
     return next((m["name"] for m in members if m["role"] in ("leader", "master", "primary")), None)
 
 
+def runs(member):
+    return member.get("state") in ("running", "streaming")
+
+
+def wake_members(members):
+    """Has those that are not said to run tell etcd how they are."""
+    for member in members:
+        if not runs(member) and "api_url" in member:
+            try:
+                rest("PATCH", "/config", {"pgctl": None}, at=member["api_url"].split("/")[2])
+            except OSError:
+                pass  # It may be down.
+
+
 def hand_over():
-    try:
-        members = json.loads(rest("GET", "/cluster")[1])["members"]
-    except OSError:
-        return  # A Patroni that is not there leads nothing.
-    if leader(members) != INPUT["name"]:
-        return
-    good = [m for m in members if m["name"] != INPUT["name"] and m["state"] in ("running", "streaming")
-            and m["role"] in ("replica", "sync_standby") and (INPUT["to"] is None or m["name"] in INPUT["to"])]
+    end = time.monotonic() + HEIR_PATIENCE
+    while True:
+        try:
+            members = json.loads(rest("GET", "/cluster")[1])["members"]
+        except OSError:
+            return  # A Patroni that is not there leads nothing.
+        if leader(members) != INPUT["name"]:
+            return
+        good = [m for m in members if m["name"] != INPUT["name"] and runs(m)
+                and m["role"] in ("replica", "sync_standby") and (INPUT["to"] is None or m["name"] in INPUT["to"])]
+        # One that was restarted just now serves before its member key says so.
+        soon = [m for m in members if m["name"] != INPUT["name"] and m["state"] in ("starting", "restarting")]
+        if good or not soon or time.monotonic() > end:
+            break
+        wake_members(soon)
+        time.sleep(0.3)
     if not good:
         if INPUT["to"] is None:
             return
@@ -231,13 +299,14 @@ def hand_over():
     print("handed over to %s" % heir)
 
 
-def publish():
-    def stale():
-        wake()
-        own = next((m for m in cluster() if m["name"] == INPUT["name"]), {})
-        return [] if own.get("state") in ("running", "streaming") else ["its member key says %s" % own.get("state")]
+def gather():
+    def untold():
+        members = {m["name"]: m for m in cluster()}
+        wake_members([members[name] for name in INPUT["members"] if name in members])
+        return ["the member key of %s says %s" % (name, members.get(name, {}).get("state"))
+                for name in INPUT["members"] if not runs(members.get(name, {}))]
 
-    until("Patroni to tell etcd", stale)
+    until("Patroni to tell etcd", untold)
 
 
 def patch(config):
@@ -272,7 +341,7 @@ def forget():
         patch({"member_slots_ttl": None})
 
 
-{"settle": settle, "hand_over": hand_over, "publish": publish, "configure": configure, "forget": forget}[command]()
+{"settle": settle, "hand_over": hand_over, "gather": gather, "configure": configure, "forget": forget}[command]()
 `.trimStart();
 
 /** Where an instance's Patroni and Postgres are, for the client. */
@@ -291,7 +360,7 @@ export interface PatroniClientTarget {
 /** A step that runs one command of the client. @param password of the REST interface */
 export function patroniClientStep(given: {
   readonly name: string;
-  readonly command: 'settle' | 'hand_over' | 'publish' | 'configure' | 'forget';
+  readonly command: 'settle' | 'hand_over' | 'gather' | 'configure' | 'forget';
   readonly target: PatroniClientTarget;
   readonly password: Secret;
   readonly input: Readonly<Record<string, Json>>;

@@ -21,3 +21,13 @@ export const STOP_POSTMASTER = `${FIND_POSTMASTER}for signal in INT QUIT; do
 done
 if pgctl_postmaster; then echo "the postmaster $pid of $dir does not end" >&2; exit 1; fi
 `;
+
+/**
+ * Ends the postmaster at once, as a crash would: for data that is about to be removed, which needs no checkpoint
+ * and nobody that has received all of it. To be run once nothing is left that would start it again.
+ */
+export const ABANDON_POSTMASTER = `${FIND_POSTMASTER}if pgctl_postmaster; then
+  kill -s QUIT "$pid"
+  n=0; while [ $n -lt 200 ] && pgctl_postmaster; do sleep 0.05; n=$((n + 1)); done
+fi
+`;

@@ -1,6 +1,6 @@
 import type { Resource, ResourceKey } from '../plan/resource.ts';
 import type { ScriptStep } from '../steps/step.ts';
-import { STOP_POSTMASTER } from './postmaster.ts';
+import { ABANDON_POSTMASTER, FIND_POSTMASTER, STOP_POSTMASTER } from './postmaster.ts';
 import { attributesOf, buildResource, type Found, type ResourceType } from './type.ts';
 
 export interface ProcessAttributes {
@@ -52,11 +52,19 @@ ${STOP_POSTMASTER}
 rm -f "$dir/patroni.pid"
 `;
 
-const REMOVE = `
+/** @param first what is done before it is stopped in order */
+const remove = (first: string): string => `
 dir=$1
 [ -d "$dir" ] || exit 0
-${STOP_PROCESS}
+${first}${STOP_PROCESS}
 rm -f "$dir/bin/run"
+`;
+
+// For one that nobody needs any more, where Postgres serves: an initdb or a copy is ended by Patroni.
+const ABANDON = `${FIND_POSTMASTER}${FIND_PATRONI}if pgctl_postmaster && pgctl_patroni; then
+  kill -s KILL "$pid"
+  ${ABANDON_POSTMASTER}
+fi
 `;
 
 // The file holds its own pid: exec keeps it.
@@ -104,7 +112,9 @@ export const processType: ResourceType = {
   }),
   create: (resource) => [step('install the start script', INSTALL, resource, RUN)],
   update: (resource) => [step('install the start script', INSTALL, resource, RUN)],
-  delete: (resource) => [step('stop the process', REMOVE, resource)],
+  delete: (resource, context) => [
+    step('stop the process', remove(context.nodeLeaves() ? ABANDON : ''), resource),
+  ],
 };
 
 export function process(

@@ -23,6 +23,8 @@ export interface LifecycleContext {
   server(): SqlConnection;
   /** The instance on that host, for the same resources. */
   instance(): Resource;
+  /** Whether the whole node that an instance's resource is of is deleted by the same operation. */
+  nodeLeaves(): boolean;
 }
 
 /** What an event that is to be marked is checked for. */

@@ -2,7 +2,7 @@ import type { Resource, ResourceKey } from '../plan/resource.ts';
 import { quoteUnitWord } from '../steps/quote.ts';
 import { STEP_EXIT } from '../steps/render.ts';
 import type { ScriptStep } from '../steps/step.ts';
-import { STOP_POSTMASTER } from './postmaster.ts';
+import { ABANDON_POSTMASTER, FIND_POSTMASTER, STOP_POSTMASTER } from './postmaster.ts';
 import { attributesOf, buildResource, type Found, type ResourceType } from './type.ts';
 import { findingsOf } from './directory.ts';
 
@@ -74,10 +74,11 @@ mv -f -T "$unit.pgctl-new" "$unit"
 systemctl daemon-reload
 `;
 
-const REMOVE = `
+/** @param first what is done before it is stopped in order */
+const remove = (first: string): string => `
 unit=$1 stamp=$2 name=$3 dir=$4
 ${CHECK_OURS}
-if [ -e "$unit" ]; then
+${first}if [ -e "$unit" ]; then
   systemctl stop "$name"
 fi
 ${STOP_POSTMASTER}
@@ -87,6 +88,15 @@ if [ -e "$unit" ]; then
   systemctl daemon-reload
 fi
 systemctl --quiet reset-failed "$name" 2>/dev/null || :
+`;
+
+// A Patroni that is ended like this leaves its postmaster, and is not started again once its unit is stopped. Only
+// where Postgres serves: an initdb or a copy that is under way is a child of Patroni's, which ends it when told to.
+const ABANDON = `${FIND_POSTMASTER}if [ -e "$unit" ] && pgctl_postmaster; then
+  systemctl kill --kill-who=main --signal=KILL "$name" 2>/dev/null || :
+  systemctl stop "$name"
+  ${ABANDON_POSTMASTER}
+fi
 `;
 
 const REFRESH = `
@@ -113,7 +123,10 @@ const step = (name: string, script: string, a: StampedUnit, stdin?: string): Scr
 });
 
 /** Stops an instance and removes its unit; one without its stamp is left alone. */
-export const removeUnitStep = (a: StampedUnit): ScriptStep => step('stop and remove', REMOVE, a);
+export const removeUnitStep = (a: StampedUnit): ScriptStep => step('stop and remove', remove(''), a);
+
+/** The same for one that nobody needs any more: it is ended at once. */
+const abandonUnitStep = (a: StampedUnit): ScriptStep => step('stop and remove', remove(ABANDON), a);
 
 /**
  * The systemd unit that runs Patroni. Making it neither starts nor enables it: the instance does, where it is to
@@ -137,7 +150,10 @@ export const unitType: ResourceType = {
   },
   create: (resource) => install(resource),
   update: (resource) => install(resource),
-  delete: (resource) => [removeUnitStep(attributesOf<UnitAttributes>(resource))],
+  delete(resource, context) {
+    const a = attributesOf<UnitAttributes>(resource);
+    return [context.nodeLeaves() ? abandonUnitStep(a) : removeUnitStep(a)];
+  },
   check: (resource, { previous }) =>
     previous === null
       ? {

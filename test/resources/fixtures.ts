@@ -34,6 +34,7 @@ export const SECRETS: Readonly<Record<string, string>> = {
 };
 
 export const CONTEXT: LifecycleContext = {
+  nodeLeaves: () => false,
   secret(name) {
     const value = SECRETS[name];
     if (value === undefined) throw new Error(`no secret ${name}`);

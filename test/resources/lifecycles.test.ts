@@ -47,6 +47,9 @@ describe('every type', () => {
       const verb = method in type.verbs ? `: ${type.verbs[method as keyof typeof type.verbs]}` : '';
       return `## ${method}${verb}\n\n${shown(steps)}`;
     });
+    const orderly = shown(type.delete(resource, CONTEXT));
+    const atOnce = shown(type.delete(resource, { ...CONTEXT, nodeLeaves: () => true }));
+    if (atOnce !== orderly) text.push(`## delete with its whole node: ${type.verbs.delete}\n\n${atOnce}`);
     await expect(text.join('\n')).toMatchFileSnapshot(`goldens/${resource.type}.txt`);
   });
 

@@ -40,10 +40,18 @@ afterAll(async () => {
 /** What a killed run ends with. */
 const KILLED = -1;
 
+/** Which moments of a run are before its end. */
+interface Moments {
+  /** How many lines it says before its last phase. */
+  readonly lines: number;
+  /** How much later than a line. */
+  readonly laterMs: number;
+}
+
 /** Kills a run at a moment that the seed decides: some line of what it says, and a little later. Returns what it ended with. */
-async function killed(command: readonly string[], lines: number): Promise<number> {
+async function killed(command: readonly string[], { lines, laterMs }: Moments): Promise<number> {
   const line = chance.between(1, lines);
-  const later = chance.between(0, 700);
+  const later = chance.between(0, laterMs);
   const run = world.begin(command);
   await Promise.race([run.ended, run.says(new RegExp(`(.*\\n){${line}}`))]);
   await delay(later);
@@ -54,11 +62,10 @@ async function killed(command: readonly string[], lines: number): Promise<number
 }
 
 describe(`killed at a random moment, and so is the run that was to finish it (seed ${chance.seed})`, () => {
-  /** The command, and how many lines it says before its last phase. */
-  const operations: readonly [string, number, () => Promise<Convergence>][] = [
+  const operations: readonly [string, Moments, () => Promise<Convergence>][] = [
     [
       'create',
-      24,
+      { lines: 24, laterMs: 700 },
       async () => {
         const file = await specOf(100);
         return { command: ['db', 'create', '-f', file], plan: ['-f', file] };
@@ -66,39 +73,51 @@ describe(`killed at a random moment, and so is the run that was to finish it (se
     ],
     [
       'update',
-      12,
+      { lines: 12, laterMs: 700 },
       async () => {
         const file = await specOf(120);
         return { command: ['db', 'update', '-f', file], plan: ['-f', file] };
       },
     ],
-    ['restart', 8, async () => ({ command: ['db', 'restart', 'shop'], plan: ['-f', await specOf(120)] })],
-    ['delete', 26, async () => ({ command: ['db', 'delete', 'shop', '--yes'], plan: null })],
+    [
+      'restart',
+      { lines: 8, laterMs: 700 },
+      async () => ({ command: ['db', 'restart', 'shop'], plan: ['-f', await specOf(120)] }),
+    ],
+    // All of it is done within a second.
+    [
+      'delete',
+      { lines: 20, laterMs: 150 },
+      async () => ({ command: ['db', 'delete', 'shop', '--yes'], plan: null }),
+    ],
   ];
-  it.each(operations)('a %s is finished by the same command, and no row is lost', async (name, lines, of) => {
-    const convergence = await of();
-    if (name === 'delete') {
-      await writer?.stop();
-      writer = undefined;
-    }
-    expect(await killed(convergence.command, lines)).toBe(KILLED);
-    // What was left for this one may be so little that it is done, or a delete that has nothing more to delete.
-    const second = await killed(convergence.command, lines);
-    expect([KILLED, 0, 5]).toContain(second);
-    await expectConverges(world, convergence);
-    if (name === 'create') {
-      writer = await startWriter({
-        hosts: HOSTS.map((id) => lab.host(id).address),
-        ...{ port: 5433, database: 'shop', user: 'app', password: CANARY },
-      });
-    }
-    if (writer !== undefined) {
-      await expect.poll(() => writer?.acknowledged.length, { timeout: 20_000 }).toBeGreaterThan(0);
-      await expectRows(lab.host('host-1'), writer.acknowledged);
-    }
-    world.survived(`SIGKILL at a random moment of ${name}`);
-    if (second === KILLED) world.survived(`SIGKILL at a random moment of ${name}`);
-  });
+  it.each(operations)(
+    'a %s is finished by the same command, and no row is lost',
+    async (name, moments, of) => {
+      const convergence = await of();
+      if (name === 'delete') {
+        await writer?.stop();
+        writer = undefined;
+      }
+      expect(await killed(convergence.command, moments)).toBe(KILLED);
+      // What was left for this one may be so little that it is done, or a delete that has nothing more to delete.
+      const second = await killed(convergence.command, moments);
+      expect([KILLED, 0, 5]).toContain(second);
+      await expectConverges(world, convergence);
+      if (name === 'create') {
+        writer = await startWriter({
+          hosts: HOSTS.map((id) => lab.host(id).address),
+          ...{ port: 5433, database: 'shop', user: 'app', password: CANARY },
+        });
+      }
+      if (writer !== undefined) {
+        await expect.poll(() => writer?.acknowledged.length, { timeout: 20_000 }).toBeGreaterThan(0);
+        await expectRows(lab.host('host-1'), writer.acknowledged);
+      }
+      world.survived(`SIGKILL at a random moment of ${name}`);
+      if (second === KILLED) world.survived(`SIGKILL at a random moment of ${name}`);
+    },
+  );
 });
 
 describe('told to stop by a signal, it ends what it began, says how to go on, and leaves nothing in progress', () => {
