@@ -113,7 +113,7 @@ function desiredInstance(
   );
   const config_file = `${dir}/patroni.yml`;
   const known = member({ scope: placed.scope, name: host }, scopeKey);
-  const before = [resourceKey(config), scopeKey, resourceKey(known), ...admitted.map(resourceKey)];
+  const before = [resourceKey(place), scopeKey, resourceKey(known), ...admitted.map(resourceKey)];
   const manager =
     placed.manager === 'systemd'
       ? unit(

@@ -15,6 +15,7 @@ import { overtaken } from './overtaken.ts';
 import { reconcile } from './reconcile.ts';
 import { type Interruption, isSignal, listenForSignals, unlessAborted } from './signals.ts';
 import { changeStore, deposeHosts } from './store-steps.ts';
+import { untilTold } from './told.ts';
 
 export type OperationResult =
   /** Nothing was to be done. */
@@ -169,6 +170,11 @@ async function underLock(
       },
       plans,
     );
+    // Whoever is told to stop by then is done all the same.
+    if (outcome.kind === 'completed')
+      await unlessAborted(stop, untilTold(store, plans)).catch((error: unknown) => {
+        if (!stop.aborted) throw error;
+      });
   } catch (thrown) {
     await said;
     throw await journal.interrupted(toPgctlError(thrown));

@@ -54,7 +54,7 @@ async function deposeFrom(
   }
 }
 
-/** Carries out a step that changes etcd, or waits for it, while the lock is held. */
+/** Carries out a step that changes etcd, while the lock is held. */
 export async function changeStore({ store, lock }: UnderLock, step: StoreStep): Promise<void> {
   // etcd's users cannot be changed in a transaction that compares the lock.
   lock.assertHeld();
@@ -70,9 +70,6 @@ export async function changeStore({ store, lock }: UnderLock, step: StoreStep): 
     case 'drop_etcd_user':
       await store.etcdUsers.drop(step.user);
       await store.patroni.revokeLeases(step.scope, step.member);
-      return;
-    case 'await_members':
-      await store.patroni.untilRunning(step.scope, step.members);
       return;
     default:
       assertNever(step);

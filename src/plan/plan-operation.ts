@@ -130,7 +130,8 @@ function isStale(course: Course, key: ResourceKey, resource: Resource): boolean 
 function planDeletes({ state, final }: Course): Plan {
   const current = Array.from(state, ([key, resource]) => ({ key, resource }));
   if (current.every(({ key }) => final.has(key))) return [];
-  const leaves = (key: ResourceKey | null) => key !== null && !final.has(key) && state.has(key);
+  // Also where it never came to be: what would live in it was made in the same phase, or before.
+  const leaves = (key: ResourceKey | null) => key !== null && !final.has(key);
   return layersOf(current, { missing: 'ignore' })
     .reverse()
     .map((layer) =>

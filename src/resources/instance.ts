@@ -134,6 +134,7 @@ if [ -n "$pid" ] && [ "$(readlink "/proc/$pid/cwd" 2>/dev/null)" = "$(readlink -
 else echo down; fi
 `;
 
+// What Patroni's part for etcd imports is looked for and not loaded: that would take each host half a second.
 const CHECK_PROGRAMS = `
 bin=$1 patroni=$2 python=$3 wanted=$4
 if [ ! -x "$bin/postgres" ]; then
@@ -147,7 +148,13 @@ else
   esac
 fi
 [ -x "$patroni" ] || echo "Patroni is not installed ($patroni is missing)"
-"$python" -c 'import patroni.dcs.etcd3' 2>/dev/null || echo "Patroni cannot use etcd: install python3-etcd"
+"$python" -c '
+import os, sys
+from importlib.util import find_spec
+patroni = find_spec("patroni")
+there = patroni and os.path.exists(os.path.join(os.path.dirname(patroni.origin), "dcs", "etcd3.py"))
+sys.exit(not (there and all(find_spec(name) for name in ("etcd", "dns", "urllib3"))))
+' 2>/dev/null || echo "Patroni cannot use etcd: install python3-etcd"
 `;
 
 // /proc/net/tcp has the port in hex and 0A for listening; reading it needs neither ss nor any rights. What an

@@ -45,7 +45,6 @@ export function member(attributes: MemberAttributes, scopeKey: ResourceKey): Res
     attributes,
     // It lives in the cluster's keys and not in the node: those are there before any member starts, so a
     // half-created database, whose node never came to be, can be deleted as well.
-    after: [scopeKey],
     contained_in: scopeKey,
   });
 }

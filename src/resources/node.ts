@@ -54,23 +54,27 @@ function allStream({ members, scope }: NodeAttributes, context: LifecycleContext
   ];
 }
 
-/** That etcd, where everybody looks, shows every member as running. */
-const told = ({ scope, members }: NodeAttributes): Step => ({ kind: 'await_members', scope, members });
-
-/**
- * What was changed serves by now, and Patroni may not have noticed: it is told to look. A primary that is no
- * member any more, because its instance is about to be removed, hands over to one that is.
- */
-function bringTogether(a: NodeAttributes, context: LifecycleContext): Step[] {
-  const primary = context.instance();
-  if (!a.members.includes(attributesOf<InstanceAttributes>(primary).member))
-    return [handOver(primary, a.members, context)];
-  const gather = clientStep(primary, context, {
+/** What was changed serves by now, and Patroni may not have noticed: it is told to look. */
+function gather(a: NodeAttributes, context: LifecycleContext): Step {
+  return clientStep(context.instance(), context, {
     name: `have etcd show the members of ${a.scope} as they are`,
     command: 'gather',
     input: { members: a.members },
   });
-  return [gather, ...allStream(a, context)];
+}
+
+/** A primary that is no member any more, because its instance is about to be removed, hands over to one that is. */
+function handOverToMember(a: NodeAttributes, context: LifecycleContext): Step | null {
+  const primary = context.instance();
+  const { member } = attributesOf<InstanceAttributes>(primary);
+  return a.members.includes(member) ? null : handOver(primary, a.members, context);
+}
+
+function bringTogether(resource: Resource, context: LifecycleContext, first: typeof gather | null): Step[] {
+  const a = attributesOf<NodeAttributes>(resource);
+  const leaving = handOverToMember(a, context);
+  if (leaving !== null) return [leaving];
+  return [...(first === null ? [] : [first(a, context)]), ...allStream(a, context)];
 }
 
 /** One Patroni cluster as a whole: all its instances are up and a primary is known. */
@@ -79,11 +83,9 @@ export const nodeType: ResourceType = {
   version: 1,
   verbs: { create: 'await replicas', update: 'await replicas', delete: 'forget node' },
   refresh: () => null,
-  create(resource, context) {
-    const a = attributesOf<NodeAttributes>(resource);
-    return [told(a), ...allStream(a, context)];
-  },
-  update: (resource, _previous, context) => bringTogether(attributesOf<NodeAttributes>(resource), context),
+  // That etcd shows the members of a new one is waited for at the end of the operation, see `untilTold`.
+  create: (resource, context) => bringTogether(resource, context, null),
+  update: (resource, _previous, context) => bringTogether(resource, context, gather),
   inert: (type, resource) => type === 'delete' || attributesOf<NodeAttributes>(resource).members.length === 0,
   // What it is made of are resources of their own.
   delete: () => [],

@@ -93,19 +93,8 @@ export interface DropEtcdUserStep {
   readonly member: string;
 }
 
-/**
- * Waits until Patroni's keys say that these members run: what serves already may not be said in etcd yet, where
- * everybody looks. A key is renewed within Patroni's loop, so it is not waited for much longer than that.
- */
-export interface AwaitMembersStep {
-  readonly kind: 'await_members';
-  readonly scope: string;
-  /** Hosts' ids. */
-  readonly members: readonly string[];
-}
-
 /** The steps that are about etcd and no host, from pgctl's own machine. */
-export type StoreStep = DropKeysStep | PutEtcdUserStep | DropEtcdUserStep | AwaitMembersStep;
+export type StoreStep = DropKeysStep | PutEtcdUserStep | DropEtcdUserStep;
 /** The steps that a host runs. */
 export type HostStep = ScriptStep | FileStep | SqlStep | WaitStep;
 export type Step = HostStep | StoreStep;
@@ -114,7 +103,6 @@ const STORE_STEPS: ReadonlySet<Step['kind']> = new Set<StoreStep['kind']>([
   'drop_keys',
   'put_etcd_user',
   'drop_etcd_user',
-  'await_members',
 ]);
 
 export function isStoreStep(step: Step): step is StoreStep {
@@ -134,8 +122,6 @@ export function stepName(step: Step): string {
       return `write ${step.path}`;
     case 'drop_keys':
       return `remove Patroni's keys of ${step.scope}`;
-    case 'await_members':
-      return `wait until etcd shows the members of ${step.scope}`;
     case 'put_etcd_user':
       return `make the etcd user ${step.user}`;
     case 'drop_etcd_user':

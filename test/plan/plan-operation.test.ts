@@ -111,6 +111,13 @@ describe('planOperation', () => {
     ]);
   });
 
+  it('has nothing to do for the contents of what never came to be', () => {
+    const current = asStored(stack).filter(({ type }) => type !== 'node');
+    expect(words(planOperation({ current, desired: [[]] })).flat(2)).toContain(
+      'delete role/app (container_deleted)',
+    );
+  });
+
   it('keeps the order of deletes that hangs on something that stays', () => {
     const current = [
       stored('a/x'),

@@ -181,17 +181,16 @@ describe('a plan reads like a decision', () => {
             ! this copy of the data is removed
 
       In this order
-        1/9  write configuration: host-2
-        2/9  reconfigure: host-2
-        3/9  write configuration: host-1
-        4/9  reconfigure: host-1
-        5/9  await replicas: shop.n1
-        6/9  forget: host-3
-        7/9  stop and remove unit: host-3
-        8/9  forget member: shop.n1.host-3; drop configuration: host-3
-        9/9  remove directory and data: host-3
+        1/8  write configuration: host-2
+        2/8  reconfigure: host-2
+        3/8  write configuration: host-1
+        4/8  reconfigure: host-1
+        5/8  await replicas: shop.n1
+        6/8  forget: host-3
+        7/8  drop configuration: host-3; stop and remove unit: host-3
+        8/8  remove directory and data: host-3; forget member: shop.n1.host-3
 
-      0 to create, 5 to update, 5 to delete, in 9 phases
+      0 to create, 5 to update, 5 to delete, in 8 phases
       ! 1 copy of the data removed, 2 left"
     `);
   });

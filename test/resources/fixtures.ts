@@ -187,7 +187,6 @@ export function shownStep(step: Step): string {
       return `### file of ${step.owner}, ${step.mode}: ${step.path}\n${block('content', shownText(step.content))}`;
     case 'sql':
       return `### sql: ${step.name}\n${JSON.stringify(step.connection)}\n${block('sql', shownText(step.sql))}`;
-    case 'await_members':
     case 'put_etcd_user':
     case 'drop_etcd_user':
       return `### ${JSON.stringify(step)}\n`;
