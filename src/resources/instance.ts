@@ -96,6 +96,8 @@ if row=$("$bin/psql" -XAtq -h "$socket" -p "$port" -U postgres -d postgres -c "
   printf '%s\\n' "$row"
   case $row in primary*|replica*) exit 0 ;; *) exit 75 ;; esac
 fi
+# Looking at all of it takes longer than a turn, and from those who are starting.
+if [ -z "\${PGCTL_STALLED-}" ] && [ $((\${PGCTL_TURN:-0} % 3)) != 0 ]; then printf '%s\n' "\${PGCTL_LAST-}"; exit 75; fi
 if [ "$manager" = systemd ]; then
   state=$(systemctl is-active "$unit" || :)
   case $state in active|activating|reloading|deactivating) ;; *)

@@ -70,8 +70,10 @@ const INSTALL = `
 unit=$1 stamp=$2 name=$3
 ${CHECK_OURS}
 cat > "$unit.pgctl-new"
+if [ -e "$unit" ]; then known=yes; else known=; fi
 mv -f -T "$unit.pgctl-new" "$unit"
-systemctl daemon-reload
+# systemd reads a new one when it is asked for it, and remembers only what it has read.
+if [ -n "$known" ]; then systemctl daemon-reload; fi
 `;
 
 /** @param first what is done before it is stopped in order */

@@ -33,9 +33,9 @@ mv -f -T -- "$new" "$path"
 // then the script is asked once more, to say what else is known.
 const WAIT = `
 stall=$1 script=$2; shift 2
-last= since=$(date +%s) said= told=0
+last= since=$(date +%s) said= told=0 turn=0
 while :; do
-  rc=0; now=$(PGCTL_LAST=$last sh -euc "$script" pgctl "$@") || rc=$?
+  rc=0; now=$(PGCTL_TURN=$turn PGCTL_LAST=$last sh -euc "$script" pgctl "$@") || rc=$?
   case $rc in
     0) printf '%s\\n' "$now"; exit 0 ;;
     ${STEP_EXIT.notYet}) ;;
@@ -52,6 +52,7 @@ while :; do
     PGCTL_STALLED=1 sh -euc "$script" pgctl "$@" >&2 || :
     exit ${STEP_EXIT.stalled}
   fi
+  turn=$((turn + 1))
   sleep 0.2
 done
 `;

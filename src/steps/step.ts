@@ -49,8 +49,8 @@ export interface SqlConnection {
 /**
  * Runs a script again and again until it exits with 0. Exit status 75 (EX_TEMPFAIL) means not yet; any other
  * means that it never will be. There is no limit as long as what it prints on stdout keeps changing; what it
- * printed last is in PGCTL_LAST. When that stalled, it runs once more with PGCTL_STALLED set, and what it prints
- * then goes into the error.
+ * printed last is in PGCTL_LAST, and how often it ran before in PGCTL_TURN. When that stalled, it runs once more
+ * with PGCTL_STALLED set, and what it prints then goes into the error.
  */
 export interface WaitStep {
   readonly kind: 'wait';

@@ -33,7 +33,7 @@ function patroni(script: string): ReturnType<typeof spawn> {
 }
 
 it('an instance whose data is begun anew again and again is given up, and its log says why', () => {
-  const child = patroni('while :; do head -c 4M /dev/zero > data; sleep 0.5; rm data; sleep 0.5; done');
+  const child = patroni('while :; do head -c 4M /dev/zero > data; sleep 1; rm data; sleep 1; done');
   const ran = runSteps([ready('exit 2')]);
   child.kill();
   expect([ran.status, ran.stderr]).toEqual([
