@@ -21,7 +21,7 @@ export const REST_USER = 'pgctl';
  *   and makes it again where it was dropped by SQL.
  */
 const PROGRAM = `
-import base64, json, os, re, select, subprocess, sys, time, urllib.error, urllib.request
+import base64, http.client, json, os, re, select, subprocess, sys, time, urllib.error, urllib.request
 
 command, INPUT = sys.argv[1], json.load(sys.stdin)
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -55,6 +55,8 @@ def rest(method, path, body=None, timeout=10, at=None):
             return reply.status, reply.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
+    except http.client.HTTPException as error:
+        raise OSError("it broke off its answer: %r" % error)
 
 
 def patiently(method, path, body=None):
@@ -246,8 +248,17 @@ def restart():
         time.sleep(0.1)
 
 
+def members_said(reply):
+    """What Patroni says of the cluster; None while it cannot ask etcd, as right after it got new certificates for it."""
+    status, said = reply
+    try:
+        return json.loads(said)["members"] if status < 400 else None
+    except (ValueError, KeyError):
+        return None
+
+
 def cluster():
-    return json.loads(patiently("GET", "/cluster")[1])["members"]
+    return members_said(patiently("GET", "/cluster")) or []
 
 
 def leader(members):
@@ -272,9 +283,16 @@ def hand_over():
     end = time.monotonic() + HEIR_PATIENCE
     while True:
         try:
-            members = json.loads(rest("GET", "/cluster")[1])["members"]
-        except OSError:
-            return  # A Patroni that is not there leads nothing.
+            members = members_said(rest("GET", "/cluster"))
+        except OSError as error:
+            if isinstance(getattr(error, "reason", error), ConnectionRefusedError) or time.monotonic() > end:
+                return  # A Patroni that is not there leads nothing.
+            members = None
+        if members is None:
+            if time.monotonic() > end:
+                fail("Patroni on %s does not say who its cluster's members are" % INPUT["rest"])
+            time.sleep(0.3)
+            continue
         if leader(members) != INPUT["name"]:
             return
         good = [m for m in members if m["name"] != INPUT["name"] and runs(m)
