@@ -33,19 +33,23 @@ const io: Io = {
   stderr: process.stderr,
 };
 const argv = process.argv.slice(2);
-if (argv[0] === COMPLETE) {
-  await completeNames(argv.slice(1), io);
-  // A shell waits for the process to end, and a connection that was given up would hold it open.
-  process.exit();
-}
-// What scripts and package managers ask, without the rest.
-if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
-  io.stdout.write(`${VERSION}\n`);
-  process.exit(EXIT.ok);
-}
-// Loaded here, so that a shell that waits for names does not wait for all of pgctl.
-const { main } = await import('../commands/main.ts');
-process.exitCode = await main(argv, io);
+void run();
 
-// Unread input and calls that wait for an answer would keep the process alive.
-if (SIGNALLED.has(process.exitCode)) setTimeout(() => process.exit(), LAST_WORDS_MS).unref();
+async function run(): Promise<void> {
+  if (argv[0] === COMPLETE) {
+    await completeNames(argv.slice(1), io);
+    // A shell waits for the process to end, and a connection that was given up would hold it open.
+    process.exit();
+  }
+  // What scripts and package managers ask, without the rest.
+  if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
+    io.stdout.write(`${VERSION}\n`);
+    process.exit(EXIT.ok);
+  }
+  // Loaded here, so that a shell that waits for names does not wait for all of pgctl.
+  const { main } = await import('../commands/main.ts');
+  process.exitCode = await main(argv, io);
+
+  // Unread input and calls that wait for an answer would keep the process alive.
+  if (SIGNALLED.has(process.exitCode)) setTimeout(() => process.exit(), LAST_WORDS_MS).unref();
+}
