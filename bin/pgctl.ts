@@ -17,8 +17,10 @@ process.noDeprecation = true;
 // As many listen for one signal as things are done at once, on hosts and on databases: that is no leak.
 EventEmitter.defaultMaxListeners = 0;
 
-// `pgctl … | head` closes stdout early, and a disk can be full; that ends the output, never the operation.
-for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
+/** `pgctl … | head` closes stdout early, and a disk can be full; that ends the output, never the operation. */
+function lossy(stream: Io['stdout']): Io['stdout'] {
+  return stream.listenerCount('error') > 0 ? stream : stream.on('error', () => undefined);
+}
 
 /** What is left to be written gets this long, in milliseconds, where a signal ended what would wait for more. */
 const LAST_WORDS_MS = 500;
@@ -28,9 +30,16 @@ const io: Io = {
   env: process.env,
   // Node counts from the start of the process.
   startedMs: 0,
-  stdin: process.stdin,
-  stdout: process.stdout,
-  stderr: process.stderr,
+  // Made when they are asked for: that takes as long as all of pgctl's arguments, and few commands need all three.
+  get stdin() {
+    return process.stdin;
+  },
+  get stdout() {
+    return lossy(process.stdout);
+  },
+  get stderr() {
+    return lossy(process.stderr);
+  },
 };
 const argv = process.argv.slice(2);
 void run();

@@ -152,6 +152,8 @@ async function declareCommands(
       continue;
     }
     command.description(node.summary).helpCommand(false);
+    // What can be done to things of another kind is not asked for.
+    if (word !== asked.noun && !all) continue;
     for (const [verb, entry] of Object.entries(node.verbs))
       await declare(command.command(verb), entry, word === asked.noun && verb === asked.verb);
   }

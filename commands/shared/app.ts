@@ -8,7 +8,7 @@ import type { RunOrigin } from '../../src/records/types.ts';
 import type { Store } from '../../src/store/store.ts';
 import type { Transport } from '../../src/transport/transport.ts';
 import { openEvents } from '../../src/ui/events-file.ts';
-import { openUi, type Ui } from '../../src/ui/output.ts';
+import { openUi, type Ui, type UiOptions } from '../../src/ui/output.ts';
 import { type EtcdConnection, etcdConnection } from './connection.ts';
 import { errorFormat, type Globals, readGlobals } from './globals.ts';
 import type { Environment } from './paths.ts';
@@ -45,7 +45,7 @@ export class App {
     this.settings = settings;
     this.globals = readGlobals(options, settings);
     const { output, color, quiet, verbosity, input, events } = this.globals;
-    this.ui = openUi({ ...io, format: output, color, quiet, verbosity, input, events: openEvents(events) });
+    this.ui = uiOn(io, { format: output, color, quiet, verbosity, input, events: openEvents(events) });
   }
 
   /** @throws PgctlError `usage` */
@@ -137,5 +137,19 @@ export class App {
 /** A Ui for an error that came before the options could be read in full. */
 export async function openErrorUi(io: Io, options: OptionValues): Promise<Ui> {
   const format = errorFormat(await readSettings(options, io.env));
-  return openUi({ ...io, format, color: 'auto', quiet: false, verbosity: 0, input: false });
+  return uiOn(io, { format, color: 'auto', quiet: false, verbosity: 0, input: false });
+}
+
+function uiOn(io: Io, options: Omit<UiOptions, 'env' | 'stdin' | 'stdout' | 'stderr'>): Ui {
+  const { env, stdout, stderr } = io;
+  return openUi({
+    ...options,
+    env,
+    stdout,
+    stderr,
+    // Few commands ask anything.
+    get stdin() {
+      return io.stdin;
+    },
+  });
 }

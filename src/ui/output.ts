@@ -72,7 +72,7 @@ export interface Ui {
 }
 
 export function openUi(options: UiOptions): Ui {
-  const { format, verbosity, stdin, input } = options;
+  const { format, verbosity, input } = options;
   // A document is the runner's to keep, not to read.
   const onGithub = options.env.GITHUB_ACTIONS === 'true';
   const transform = onGithub ? withoutCommands : undefined;
@@ -96,7 +96,8 @@ export function openUi(options: UiOptions): Ui {
   };
   const question = (text: string, flag: string): Promise<string> => {
     progress.pause();
-    return ask(text, { stdin, input, flag, show: (shown) => err.write(`${cleanText(shown).trimEnd()} `) });
+    const show = (shown: string): void => err.write(`${cleanText(shown).trimEnd()} `);
+    return ask(text, { stdin: options.stdin, input, flag, show });
   };
   const warn = (message: string): void => {
     if (command !== null) command(github.warning(message));
@@ -128,7 +129,7 @@ export function openUi(options: UiOptions): Ui {
     live(render, onEnd) {
       progress.pause();
       return openLiveView({
-        stdin,
+        stdin: options.stdin,
         stdout: out.stream,
         render: (columns) => cleanPainted(render({ ...outTheme, width: columns })),
         onEnd,
