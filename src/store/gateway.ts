@@ -18,6 +18,8 @@ export interface GatewayOptions {
   readonly auth: EtcdUser | null;
   /** Milliseconds that one request may take. */
   readonly limitMs: number;
+  /** Requests that may be under way at once; one where nothing is said. */
+  readonly atOnce?: number;
 }
 
 /** More than any answer that is asked for here. */
@@ -31,6 +33,7 @@ export class Gateway {
   readonly #options: GatewayOptions;
   #door: Promise<Door> | null = null;
   #token: Promise<string | null> | null = null;
+  #given: string | null = null;
 
   constructor(options: GatewayOptions) {
     this.#options = options;
@@ -38,13 +41,22 @@ export class Gateway {
 
   /** A page such as /health. */
   get(path: string): Promise<GatewayAnswer> {
-    return this.#request(path, null, null);
+    return this.#request(path, { signal: this.#limit() });
   }
 
-  /** A call of the v3 API, with a token where pgctl has a user. A refusal is an answer too. */
-  async call(path: string, body: object): Promise<GatewayAnswer> {
-    this.#token ??= this.#authenticate();
-    return this.#request(path, body, await this.#token);
+  /**
+   * A call of the v3 API, with a token where pgctl has a user. A refusal is an answer too.
+   *
+   * @param signal where its time is not that of every request, but shared with others
+   */
+  async call(path: string, body: object, signal = this.#limit()): Promise<GatewayAnswer> {
+    this.#token ??= this.#authenticate(signal);
+    return this.#request(path, { body, token: await this.#token, signal });
+  }
+
+  /** What etcd gave at the login; null before that, and for none. */
+  get token(): string | null {
+    return this.#given;
   }
 
   close(): void {
@@ -53,17 +65,22 @@ export class Gateway {
     });
   }
 
-  async #authenticate(): Promise<string | null> {
+  #limit(): AbortSignal {
+    return AbortSignal.timeout(this.#options.limitMs);
+  }
+
+  async #authenticate(signal: AbortSignal): Promise<string | null> {
     const { auth } = this.#options;
     if (auth === null) return null;
     const login = { name: auth.user, password: auth.password.reveal() };
-    const { body } = await this.#request('/v3/auth/authenticate', login, null);
+    const { body } = await this.#request('/v3/auth/authenticate', { body: login, signal });
     const token: unknown = (body as { token?: unknown } | null)?.token;
-    return typeof token === 'string' ? token : null;
+    this.#given = typeof token === 'string' ? token : null;
+    return this.#given;
   }
 
-  async #request(path: string, body: object | null, token: string | null): Promise<GatewayAnswer> {
-    const { endpoint, limitMs } = this.#options;
+  async #request(path: string, { body, token = null, signal }: Request): Promise<GatewayAnswer> {
+    const { endpoint } = this.#options;
     this.#door ??= openDoor(this.#options);
     const { send, agent } = await this.#door;
     const begun = performance.now();
@@ -71,9 +88,9 @@ export class Gateway {
       const request = send(
         new URL(path, endpoint),
         {
-          method: body === null ? 'GET' : 'POST',
+          method: body === undefined ? 'GET' : 'POST',
           agent,
-          signal: AbortSignal.timeout(limitMs),
+          signal,
           ...(token === null ? {} : { headers: { Authorization: token } }),
         },
         (response) => {
@@ -97,9 +114,16 @@ export class Gateway {
         },
       );
       request.on('error', reject);
-      request.end(body === null ? undefined : JSON.stringify(body));
+      request.end(body === undefined ? undefined : JSON.stringify(body));
     });
   }
+}
+
+interface Request {
+  /** Sent as JSON; without one it is a page that is asked for. */
+  readonly body?: object;
+  readonly token?: string | null;
+  readonly signal: AbortSignal;
 }
 
 interface Door {
@@ -107,9 +131,9 @@ interface Door {
   readonly agent: HttpAgent;
 }
 
-/** One connection that is kept. Node's own agents know no proxies, and so etcd's password goes to etcd only. */
-async function openDoor({ endpoint, tls }: GatewayOptions): Promise<Door> {
-  const shared: AgentOptions = { keepAlive: true, maxSockets: 1 };
+/** Connections that are kept. Node's own agents know no proxies, and so etcd's password goes to etcd only. */
+async function openDoor({ endpoint, tls, atOnce = 1 }: GatewayOptions): Promise<Door> {
+  const shared: AgentOptions = { keepAlive: true, maxSockets: atOnce };
   if (!endpoint.startsWith('https:')) return { send: httpRequest, agent: new HttpAgent(shared) };
   // TLS takes as long to load as all the rest of this.
   const { Agent, request } = await import('node:https');

@@ -1,25 +1,3 @@
-import {
-  ClientClosedError,
-  EtcdAuthenticationFailedError,
-  EtcdInvalidAuthTokenError,
-  EtcdLeaseInvalidError,
-  EtcdPermissionDeniedError,
-  EtcdRoleExistsError,
-  EtcdRoleNotFoundError,
-  EtcdUserExistsError,
-  EtcdUserNotFoundError,
-  GRPCCancelledError,
-  GRPCDeadlineExceededError,
-  GRPCFailedPreconditionError,
-  GRPCInternalError,
-  GRPCInvalidArgumentError,
-  GRPCNotImplementedError,
-  GRPCOutOfRangeError,
-  GRPCResourceExhastedError,
-  GRPCUnauthenticatedError,
-  GRPCUnavailableError,
-  GRPCUnknownError,
-} from 'etcd3';
 import { PgctlError } from '../errors.ts';
 
 /** What a failed call to etcd means for whoever made it. */
@@ -40,38 +18,45 @@ export type KvFailure =
   | 'compacted'
   /** etcd understood and said no; nothing was carried out. */
   | 'refused'
+  /** The client was closed before the call was over. */
+  | 'closed'
   /** Not an error of etcd's. */
   | 'other';
 
-type ErrorClass = abstract new (...args: never[]) => Error;
+/** Refusals that somebody can do something about. */
+const REFUSALS = {
+  permission: {
+    what: 'etcd does not permit this',
+    hint: 'The etcd user needs read and write permission on everything under the prefix; see --etcd-user.',
+  },
+  login: {
+    what: 'etcd does not accept the user or its password',
+    hint: 'See --etcd-user and --etcd-password-file.',
+  },
+  room: {
+    what: 'etcd has no room',
+    hint: 'Compact and defragment it, raise its quota, then clear the alarm: `etcdctl alarm disarm`.',
+  },
+} as const satisfies Record<string, { readonly what: string; readonly hint: string }>;
 
-/** By class, never by message. A class that is missing here is not retried. */
-const FAILURES: readonly (readonly [ErrorClass, KvFailure])[] = [
-  [GRPCUnavailableError, 'unavailable'],
-  [GRPCDeadlineExceededError, 'unavailable'],
-  [GRPCCancelledError, 'unavailable'],
-  // A connection that breaks in the middle of a call is reported as either of these two.
-  [GRPCInternalError, 'unavailable'],
-  [GRPCUnknownError, 'unavailable'],
-  [EtcdInvalidAuthTokenError, 'token'],
-  [GRPCUnauthenticatedError, 'token'],
-  [EtcdLeaseInvalidError, 'no_lease'],
-  [EtcdUserExistsError, 'present'],
-  [EtcdRoleExistsError, 'present'],
-  [EtcdUserNotFoundError, 'absent'],
-  [EtcdRoleNotFoundError, 'absent'],
-  [GRPCOutOfRangeError, 'compacted'],
-  [EtcdPermissionDeniedError, 'refused'],
-  [EtcdAuthenticationFailedError, 'refused'],
-  [GRPCInvalidArgumentError, 'invalid'],
-  [GRPCFailedPreconditionError, 'refused'],
-  // What answers there is not etcd.
-  [GRPCNotImplementedError, 'refused'],
-  [GRPCResourceExhastedError, 'refused'],
-];
+export type Refusal = keyof typeof REFUSALS;
+
+/** What a call to etcd failed with. It stands where the client's own error did, so that nobody has to know the client. */
+export class KvError extends Error {
+  readonly failure: KvFailure;
+  readonly refusal: Refusal | null;
+
+  constructor(failure: Exclude<KvFailure, 'other'>, refusal: Refusal | null, own: Error) {
+    super(own.message);
+    this.name = 'KvError';
+    if (own.stack !== undefined) this.stack = own.stack;
+    this.failure = failure;
+    this.refusal = refusal;
+  }
+}
 
 export function kvFailure(error: unknown): KvFailure {
-  return FAILURES.find(([errorClass]) => error instanceof errorClass)?.[1] ?? 'other';
+  return error instanceof KvError ? error.failure : 'other';
 }
 
 /** A call that etcd never answered within its time. */
@@ -93,38 +78,13 @@ export function unreachable(
   );
 }
 
-const REFUSALS: readonly (readonly [ErrorClass, { readonly what: string; readonly hint: string }])[] = [
-  [
-    EtcdPermissionDeniedError,
-    {
-      what: 'etcd does not permit this',
-      hint: 'The etcd user needs read and write permission on everything under the prefix; see --etcd-user.',
-    },
-  ],
-  [
-    EtcdAuthenticationFailedError,
-    {
-      what: 'etcd does not accept the user or its password',
-      hint: 'See --etcd-user and --etcd-password-file.',
-    },
-  ],
-  [
-    GRPCResourceExhastedError,
-    {
-      what: 'etcd has no room',
-      hint: 'Compact and defragment it, raise its quota, then clear the alarm: `etcdctl alarm disarm`.',
-    },
-  ],
-];
-
 /** A call that etcd, or its client, answered with an error. */
 export function refused(endpoints: readonly string[], error: unknown): unknown {
-  if (error instanceof PgctlError) return error;
-  if (error instanceof ClientClosedError) {
+  if (!(error instanceof KvError)) return error;
+  if (error.failure === 'closed') {
     return new PgctlError('internal', 'the store was used after it was closed', { cause: error });
   }
-  if (kvFailure(error) === 'other' || !(error instanceof Error)) return error;
-  const refusal = REFUSALS.find(([errorClass]) => error instanceof errorClass)?.[1];
+  const refusal = error.refusal === null ? null : REFUSALS[error.refusal];
   return new PgctlError('etcd_refused', `${refusal?.what ?? 'etcd refuses'}: ${messageOf(error)}`, {
     hint:
       refusal?.hint ?? 'Does this etcd want a user and password? See --etcd-user and --etcd-password-file.',

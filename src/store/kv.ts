@@ -1,9 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type AuthClient, castGrpcError, type Etcd3, type IResponseOp } from 'etcd3';
-import { openChannel, withToken, type CallOptions, type EtcdUser, type TlsOptions } from './channel.ts';
+import type { AuthClient, Etcd3, IResponseOp } from 'etcd3';
+import type * as calls from './calls.ts';
+import type { CallOptions, EtcdUser, TlsOptions } from './channel.ts';
 import { contactError } from './contact-problem.ts';
-import { type KvFailure, kvFailure, refused, unreachable } from './kv-error.ts';
-import { openWatch } from './watch-stream.ts';
+import { HttpReader } from './http-reader.ts';
+import { KvError, type KvFailure, kvFailure, refused, unreachable } from './kv-error.ts';
 import { firstPage, keyValue, nextPage, type KeyValue, type RangeSpec } from './range.ts';
 import { bytes, toCompare, toRequest, type Compare, type Op } from './txn.ts';
 
@@ -42,6 +43,12 @@ export interface TxnResult {
 /** New tokens that one call asks for, at most. */
 const TOKENS_WHILE_USERS_CHANGE = 20;
 
+/** The gRPC client and what goes with it. */
+type Calls = typeof calls;
+
+/** How much of the time that a call has goes to HTTP, at most: what does not answer there is asked once more. */
+const HTTP_SHARE = 4;
+
 const BACKOFF_MS = { first: 50, most: 1000 } as const;
 
 /**
@@ -51,6 +58,10 @@ const BACKOFF_MS = { first: 50, most: 1000 } as const;
 export class Kv {
   readonly #options: KvOptions;
   readonly #channels = new Map<string, Etcd3>();
+  /** Loaded with the first call; until then reads go over HTTP. */
+  #calls: Promise<Calls> | null = null;
+  #http: HttpReader | null = null;
+  #closed = false;
   #current = 0;
   #contact: 'none yet' | 'good' | 'lost' = 'none yet';
   #token: Promise<string> | null = null;
@@ -91,11 +102,15 @@ export class Kv {
   }
 
   async #readOnce(specs: readonly RangeSpec[], limitMs: number): Promise<readonly (readonly KeyValue[])[]> {
+    const begun = performance.now();
+    const totalMs = Math.min(limitMs, this.#totalMs());
+    const quick = await this.#readOverHttp(specs, totalMs / HTTP_SHARE);
+    if (quick !== null) return quick;
     const success = specs.map((spec) => ({ request_range: firstPage(spec) }));
     const { value: first } = await this.#call(
       (channel, options) => channel.kv.txn({ success }, options),
       false,
-      Math.min(limitMs, this.#totalMs()),
+      totalMs - (performance.now() - begun),
     );
     return Promise.all(
       specs.map(async (spec, index) => {
@@ -104,6 +119,32 @@ export class Kv {
         return answer?.more === true ? this.#morePages(spec, start, first.header.revision) : start;
       }),
     );
+  }
+
+  /**
+   * Most commands read once or twice, and that is over by the time the gRPC client is loaded. Null, from then on and
+   * for good, where there is any doubt: gRPC is asked as if nothing had been, and says what is wrong.
+   */
+  async #readOverHttp(
+    specs: readonly RangeSpec[],
+    limitMs: number,
+  ): Promise<readonly (readonly KeyValue[])[] | null> {
+    if (this.#calls !== null) return null;
+    const { tls, auth, attemptMs } = this.#options;
+    this.#http ??= new HttpReader({ endpoint: this.endpoints[this.#current] ?? '', tls, auth });
+    try {
+      const found = await this.#http.read(specs, Math.min(attemptMs, limitMs));
+      this.#contact = 'good';
+      if (this.#http.token !== null) this.#token ??= Promise.resolve(this.#http.token);
+      return found;
+    } catch {
+      return null;
+    }
+  }
+
+  #load(): Promise<Calls> {
+    this.#calls ??= import('./calls.ts');
+    return this.#calls;
   }
 
   async #morePages(
@@ -184,6 +225,7 @@ export class Kv {
 
   /** Renews the lease with a single attempt: seconds it has now; 0 for one that is gone. */
   async keepAliveOnce(id: string): Promise<number> {
+    const { keepAlive } = await this.#load();
     const { value } = await this.#translated(
       (channel, options) => keepAlive(channel, id, options),
       false,
@@ -231,14 +273,17 @@ export class Kv {
     prefixes: readonly string[],
     on: { readonly changed: () => void; readonly ended: () => void },
   ): Promise<() => void> {
+    const calls = await this.#load();
     const token = await this.#token;
-    return openWatch(this.#channel(), prefixes, {
+    return calls.openWatch(this.#channel(calls), prefixes, {
       ...on,
-      options: token === null ? {} : { interceptors: [withToken(token)] },
+      options: token === null ? {} : { interceptors: [calls.withToken(token)] },
     });
   }
 
   close(): void {
+    this.#closed = true;
+    this.#http?.close();
     for (const channel of this.#channels.values()) channel.close();
     this.#channels.clear();
   }
@@ -260,13 +305,17 @@ export class Kv {
     mutates = false,
     totalMs = this.#totalMs(),
   ): Promise<{ readonly value: T; readonly repeated: boolean }> {
+    // Something that was asked for without being waited for must not keep the process alive.
+    if (this.#closed) throw new KvError('closed', null, new Error('the client is closed'));
+    // Loading is not etcd's doing, and takes nothing of its time.
+    const calls = await this.#load();
     const end = performance.now() + totalMs;
     let freshTokens = 0;
     for (let failures = 0; ;) {
       const attemptMs = Math.min(this.#options.attemptMs, end - performance.now());
       const endpoint = this.#current;
       try {
-        const value = await this.#attempt(run, Math.max(1, attemptMs));
+        const value = await this.#attempt(calls, run, Math.max(1, attemptMs));
         this.#contact = 'good';
         return { value, repeated: failures > 0 };
       } catch (error) {
@@ -299,15 +348,24 @@ export class Kv {
     return this.#contact === 'good' ? this.#options.totalMs : this.#options.firstContactMs;
   }
 
-  async #attempt<T>(run: (channel: Etcd3, options: CallOptions) => Promise<T>, ms: number): Promise<T> {
-    const channel = this.#channel();
+  async #attempt<T>(
+    calls: Calls,
+    run: (channel: Etcd3, options: CallOptions) => Promise<T>,
+    ms: number,
+  ): Promise<T> {
+    const channel = this.#channel(calls);
     const deadline = Date.now() + ms;
-    if (this.#options.auth === null) return run(channel, { deadline });
-    this.#token ??= this.#authenticate(channel, this.#options.auth, deadline);
-    return run(channel, { deadline, interceptors: [withToken(await this.#token)] });
+    const { auth } = this.#options;
+    try {
+      if (auth === null) return await run(channel, { deadline });
+      this.#token ??= this.#authenticate(channel, auth, deadline);
+      return await run(channel, { deadline, interceptors: [calls.withToken(await this.#token)] });
+    } catch (error) {
+      throw calls.translated(error);
+    }
   }
 
-  #channel(): Etcd3 {
+  #channel({ openChannel }: Calls): Etcd3 {
     const endpoint = this.endpoints[this.#current] ?? '';
     const open = this.#channels.get(endpoint) ?? openChannel(endpoint, this.#options.tls);
     this.#channels.set(endpoint, open);
@@ -345,25 +403,4 @@ function backoffMs(failures: number, endpoints: number): number {
   if (failures % endpoints !== 0) return 0;
   const full = Math.min(BACKOFF_MS.most, BACKOFF_MS.first * 2 ** (failures / endpoints - 1));
   return full * (0.5 + Math.random() / 2);
-}
-
-/** etcd3's lease object hides what is needed here, so its stream is used directly: one request, one answer. */
-async function keepAlive(channel: Etcd3, id: string, options: CallOptions): Promise<number> {
-  const stream = await channel.leaseClient.leaseKeepAlive(options);
-  try {
-    return await new Promise<number>((resolve, reject) => {
-      stream.on('data', (answer) => {
-        resolve(Math.max(0, Number(answer.TTL)));
-      });
-      stream.on('error', (error) => {
-        reject(castGrpcError(error));
-      });
-      stream.on('end', () => {
-        reject(castGrpcError(Object.assign(new Error('the stream ended'), { code: 14 })));
-      });
-      stream.write({ ID: id });
-    });
-  } finally {
-    stream.cancel();
-  }
 }
