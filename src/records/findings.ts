@@ -6,10 +6,36 @@ import { IN_PROGRESS } from './states.ts';
 export const LAG_LIMIT_BYTES = 16 * 1024 ** 2;
 const MIB = 1024 ** 2;
 
+/** A fleet with what the rules look up in it: to scan all databases for each scope would take the square of them. */
+interface IndexedFleet extends Fleet {
+  readonly instancesOfScope: ReadonlyMap<string, readonly SeenInstance[]>;
+  /** Ids of databases whose record is in progress. */
+  readonly inProgress: ReadonlySet<string>;
+  /** Every part of the keys whose values cannot be read. */
+  readonly corruptParts: ReadonlySet<string>;
+}
+
+function indexed(fleet: Fleet): IndexedFleet {
+  const { databases, corrupt } = fleet;
+  const instancesOfScope = new Map<string, SeenInstance[]>();
+  for (const instance of databases.flatMap(({ instances }) => instances)) {
+    const scope = scopeOf(instance);
+    const others = instancesOfScope.get(scope);
+    if (others === undefined) instancesOfScope.set(scope, [instance]);
+    else others.push(instance);
+  }
+  return {
+    ...fleet,
+    instancesOfScope,
+    inProgress: new Set(databases.filter(({ state }) => IN_PROGRESS[state]).map(({ id }) => id)),
+    corruptParts: new Set(corrupt.flatMap(({ key }) => key.split('/'))),
+  };
+}
+
 /** One thing that can be wrong. */
 interface Rule {
   readonly name: string;
-  readonly find: (fleet: Fleet) => readonly Finding[];
+  readonly find: (fleet: IndexedFleet) => readonly Finding[];
 }
 
 /** A rule about every database on its own. */
@@ -55,8 +81,8 @@ const logsOf = (task: string | null): string =>
   task === null ? '' : `; \`pgctl task logs ${task}\` tells what happened`;
 
 /** A value that cannot be read may be the very record that would explain the rest. */
-const isBehindCorrupt = (fleet: Fleet, database: string): boolean =>
-  fleet.corrupt.some(({ key }) => key.split('/').includes(database));
+const isBehindCorrupt = ({ corruptParts }: IndexedFleet, database: string): boolean =>
+  corruptParts.has(database);
 
 const RULES: readonly Rule[] = [
   {
@@ -163,11 +189,10 @@ const RULES: readonly Rule[] = [
   },
   {
     name: 'a replica on another timeline',
-    find: ofDatabases(({ instances }) =>
-      instances.flatMap((replica): Finding[] => {
-        const leader = instances.find(
-          ({ role, node_name }) => role === 'primary' && node_name === replica.node_name,
-        );
+    find: ofDatabases(({ instances }) => {
+      const primaries = instances.filter(({ role }) => role === 'primary');
+      return instances.flatMap((replica): Finding[] => {
+        const leader = primaries.find(({ node_name }) => node_name === replica.node_name);
         const [own, theirs] = [replica.timeline ?? null, leader?.timeline ?? null];
         if (replica.role !== 'replica' || own === null || theirs === null || own === theirs) return [];
         return [
@@ -178,8 +203,8 @@ const RULES: readonly Rule[] = [
             remedy: `After a failover this passes by itself; if it stays, see \`pgctl instance logs ${replica.instance_id}\`.`,
           },
         ];
-      }),
-    ),
+      });
+    }),
   },
   {
     name: 'a replica that lags',
@@ -217,11 +242,11 @@ const RULES: readonly Rule[] = [
     find: (fleet) =>
       [...fleet.clusters.values()].flatMap(({ scope, members }) => {
         const [database = ''] = scope.split('.');
-        const known = instancesOfScope(fleet, scope).map(({ host_id }) => host_id);
         if (isBehindCorrupt(fleet, database)) return [];
+        const known = new Set(fleet.instancesOfScope.get(scope)?.map(({ host_id }) => host_id));
         // One that was shut down says so until its key's lease ends.
         return members
-          .filter(({ name, state }) => !known.includes(name) && state !== 'stopped')
+          .filter(({ name, state }) => !known.has(name) && state !== 'stopped')
           .map(({ name }) => ({
             severity: 'error' as const,
             subject: `${scope}.${name}`,
@@ -235,8 +260,8 @@ const RULES: readonly Rule[] = [
     find: (fleet) =>
       [...fleet.clusters.values()].flatMap(({ scope, members }) => {
         const [database = ''] = scope.split('.');
-        if (isBehindCorrupt(fleet, database) || instancesOfScope(fleet, scope).length > 0) return [];
-        if (fleet.databases.some(({ id, state }) => id === database && IN_PROGRESS[state])) return [];
+        if (isBehindCorrupt(fleet, database) || fleet.instancesOfScope.has(scope)) return [];
+        if (fleet.inProgress.has(database)) return [];
         const off = members.length === 0 ? 'It' : 'When its members are off, it';
         return [
           {
@@ -263,12 +288,6 @@ const RULES: readonly Rule[] = [
   },
 ];
 
-function instancesOfScope({ databases }: Fleet, scope: string): readonly SeenInstance[] {
-  const [database = ''] = scope.split('.');
-  const found = databases.find(({ id }) => id === database);
-  return found?.instances.filter((instance) => scopeOf(instance) === scope) ?? [];
-}
-
 const ORDER = { error: 0, warning: 1, info: 2 } as const satisfies Record<Finding['severity'], number>;
 
 /** The worst first, and otherwise in the order that they have. */
@@ -277,5 +296,6 @@ export const worstFirst = (findings: readonly Finding[]): readonly Finding[] =>
 
 /** What is wrong, the worst first, and within that in the order of the rules. */
 export function findingsOf(fleet: Fleet): readonly Finding[] {
-  return worstFirst(RULES.flatMap(({ find }) => find(fleet)));
+  const known = indexed(fleet);
+  return worstFirst(RULES.flatMap(({ find }) => find(known)));
 }
