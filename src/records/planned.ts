@@ -57,14 +57,10 @@ export function plannedInstanceRecords(input: {
   const drafts = new Map(input.drafts.map((draft) => [draft.instance_id, draft]));
   return [...input.states].flatMap(([id, state]): InstanceRecord[] => {
     const record = current.get(id);
-    const said = { ...record, ...(drafts.get(id) ?? record) };
-    if (!isDraft(said)) return [];
-    return [
-      { ...said, state, error: null, created_at: record?.created_at ?? input.now, updated_at: input.now },
-    ];
+    const said = drafts.get(id) ?? record;
+    if (said === undefined) return [];
+    const created_at = record?.created_at ?? input.now;
+    // Not by spreading: properties named after a spread cost ten times as much, and there may be ten thousand records.
+    return [Object.assign({}, record, said, { state, error: null, created_at, updated_at: input.now })];
   });
-}
-
-function isDraft(said: Partial<InstanceDraft>): said is InstanceDraft {
-  return said.instance_id !== undefined;
 }

@@ -3,14 +3,12 @@ import type { Keys } from './keys.ts';
 import type { Kv, TxnResult } from './kv.ts';
 import type { KeyValue } from './range.ts';
 import type { Compare, Op } from './txn.ts';
-import { compareOf, opOf, readBackOf, sizeOf, type Write } from './write.ts';
+import { compareOf, opOf, readBackOf, readBackSpec, type Write } from './write.ts';
 
 /** etcd's own limit per list of a transaction; one more is an error. */
 const MAX_OPERATIONS = 128;
 /** Two compares and one operation of a commit belong to the lock. */
 export const MAX_WRITES = MAX_OPERATIONS - 2;
-/** etcd takes 1.5 MiB per request unless told otherwise. */
-const MAX_BYTES = 1024 * 1024;
 
 /** The lock that a commit is made under. */
 export interface LockGuard {
@@ -21,16 +19,29 @@ export interface LockGuard {
   readonly version: string;
   /** Milliseconds after which the lock has surely ended, so that trying longer is of no use. */
   readonly limitMs: number;
-  /** The lock goes with this commit, which has to put something that nobody else puts. */
-  readonly last: boolean;
+  readonly place: CommitPlace;
 }
+
+/** Where a commit stands in the chain of commits that are made under one lock. */
+export type CommitPlace =
+  /** The next link. */
+  | 'next'
+  /** The last link: the lock goes with it. It has to put something that nobody else puts. */
+  | 'last'
+  /** Beside others, before the next link. All its writes are such that can be carried out only once. */
+  | 'beside';
 
 export type Attempt =
   /** Carried out, at this revision. */
   | { readonly outcome: 'done'; readonly revision: string }
   /** The lock is another's, or nobody's; this is what is there now. */
   | { readonly outcome: 'lock_lost'; readonly holder: KeyValue | null }
-  | { readonly outcome: 'refused'; readonly error: PgctlError };
+  | {
+      readonly outcome: 'refused';
+      readonly error: PgctlError;
+      /** An earlier copy of it may be on its way, and not be refused when it comes. */
+      readonly repeated: boolean;
+    };
 
 /**
  * The one way to change the store: all writes or none, and only if every expectation holds.
@@ -41,7 +52,17 @@ export type Attempt =
  * once, in order, however often it is sent and however late a copy arrives; a count one higher than expected
  * is this commit's own. Comparing values instead would take another's equal write for one's own, and cannot
  * tell whether a delete was carried out. The last commit of a chain takes the lock away, and is known by what it
- * put. Without a lock (hosts, the store's meta record) there is no chain,
+ * put.
+ *
+ * Commits that go beside one another compare the count as well and leave it as it is. A copy that comes after the
+ * next link was made is refused by the count, and one that comes before it by what the first copy wrote. Such a
+ * commit knows its own work by its values, all put at one revision after the link before: until the next link
+ * nobody but the holder of the lock, which is still held then, can have put them.
+ *
+ * Why a commit was refused is read only when it was: reads of every key in every transaction would cost more than
+ * what is written. Where the lock cannot tell whether it was carried out, they are part of the transaction.
+ *
+ * Without a lock (hosts, the store's meta record) there is no chain,
  * and values are compared; those records carry times or random ids.
  */
 export async function attemptCommit(
@@ -63,43 +84,60 @@ export async function attemptCommit(
           { key: lock.key, createRevision: lock.token },
           { key: lock.key, version: lock.version },
         ];
-  const touch: readonly Op[] =
-    lock === null ? [] : [{ op: lock.last ? 'delete' : 'touch', key: lock.key } as const];
   const readLock: readonly Op[] = lock === null ? [] : [{ op: 'get', key: lock.key }];
+  const readsBack = lock === null || lock.place === 'last';
   const request = {
     compare: [...guards, ...writes.map(compareOf).filter((compare) => compare !== null)],
-    success: [...touch, ...writes.map(opOf).filter((op) => op !== null)],
-    failure: [...readLock, ...writes.map(readBackOf)],
+    success: [...linkOf(lock), ...writes.map(opOf).filter((op) => op !== null)],
+    failure: [...readLock, ...(readsBack ? writes.map(readBackOf) : [])],
   };
   const result = await kv.txn(request, lock?.limitMs);
   if (result.succeeded) return { outcome: 'done', revision: result.revision };
-  return lock === null ? whyNot(keys, writes, result, 0) : whyNotUnder(lock, keys, writes, result);
+  if (lock === null) return ownWork(foundBy(writes, result.read), result) ?? whyNot(keys, writes, result);
+  return whyNotUnder(lock, { kv, keys, writes, result });
 }
 
-function whyNotUnder(lock: LockGuard, keys: Keys, writes: readonly Write[], result: TxnResult): Attempt {
+/** What a commit does to the key of its lock. */
+function linkOf(lock: LockGuard | null): readonly Op[] {
+  if (lock === null || lock.place === 'beside') return [];
+  return [{ op: lock.place === 'last' ? 'delete' : 'touch', key: lock.key }];
+}
+
+interface Refused {
+  readonly kv: Kv;
+  readonly keys: Keys;
+  readonly writes: readonly Write[];
+  readonly result: TxnResult;
+}
+
+async function whyNotUnder(lock: LockGuard, { kv, keys, writes, result }: Refused): Promise<Attempt> {
   const holder = result.read[0]?.[0] ?? null;
   if (holder?.createRevision !== lock.token) {
-    const done = lock.last ? ownWork(foundBy(writes, result, 1), result) : null;
+    const done = lock.place === 'last' ? ownWork(foundBy(writes, result.read.slice(1)), result) : null;
     return done ?? { outcome: 'lock_lost', holder };
   }
   const written = BigInt(holder.version) - BigInt(lock.version);
-  if (result.repeated && written === 1n) return { outcome: 'done', revision: holder.modRevision };
+  if (lock.place !== 'beside' && result.repeated && written === 1n) {
+    return { outcome: 'done', revision: holder.modRevision };
+  }
   if (written !== 0n) {
     throw new PgctlError('internal', `the lock ${lock.key} was written by somebody who does not hold it`, {
       hint: 'Nothing but pgctl may write under its prefix in etcd.',
     });
   }
-  return whyNot(keys, writes, result, 1);
+  if (lock.place === 'last') return whyNot(keys, writes, { ...result, read: result.read.slice(1) });
+  const [now = [], ...read] = await kv.read([{ key: lock.key }, ...writes.map(readBackSpec)], lock.limitMs);
+  if (now[0]?.createRevision !== lock.token) return { outcome: 'lock_lost', holder: now[0] ?? null };
+  const own = lock.place === 'beside' ? ownBeside(now[0], foundBy(writes, read), result) : null;
+  return own ?? whyNot(keys, writes, { ...result, read });
 }
 
-function whyNot(keys: Keys, writes: readonly Write[], result: TxnResult, offset: number): Attempt {
-  const found = foundBy(writes, result, offset);
-  const done = offset === 0 ? ownWork(found, result) : null;
-  if (done !== null) return done;
+function whyNot(keys: Keys, writes: readonly Write[], { read, repeated }: TxnResult): Attempt {
+  const found = foundBy(writes, read);
   const broken =
     found.find(({ write, there }) => !holds(write, there)) ??
     found.find(({ write }) => write.kind === 'check_unchanged');
-  return { outcome: 'refused', error: refusal(keys, broken?.write, broken?.there ?? null) };
+  return { outcome: 'refused', error: refusal(keys, broken?.write, broken?.there ?? null), repeated };
 }
 
 interface Found {
@@ -107,8 +145,8 @@ interface Found {
   readonly there: KeyValue | null;
 }
 
-function foundBy(writes: readonly Write[], result: TxnResult, offset: number): readonly Found[] {
-  return writes.map((write, index) => ({ write, there: result.read[index + offset]?.[0] ?? null }));
+function foundBy(writes: readonly Write[], read: TxnResult['read']): readonly Found[] {
+  return writes.map((write, index) => ({ write, there: read[index]?.[0] ?? null }));
 }
 
 /** A commit that was refused because an earlier attempt of its own had been carried out; null where that is not so. */
@@ -116,6 +154,13 @@ function ownWork(found: readonly Found[], result: TxnResult): Attempt | null {
   if (!result.repeated || !found.every(({ write, there }) => isDone(write, there))) return null;
   const put = found.find(({ write }) => write.kind === 'put');
   return { outcome: 'done', revision: put?.there?.modRevision ?? result.revision };
+}
+
+/** The same for one that went beside others, whose lock is still at the link before. */
+function ownBeside(lock: KeyValue, found: readonly Found[], result: TxnResult): Attempt | null {
+  const revision = found[0]?.there?.modRevision;
+  if (revision === undefined || BigInt(revision) <= BigInt(lock.modRevision)) return null;
+  return found.every(({ there }) => there?.modRevision === revision) ? ownWork(found, result) : null;
 }
 
 function isDone(write: Write, there: KeyValue | null): boolean {
@@ -167,33 +212,6 @@ function portTaken(keys: Keys, key: string, there: KeyValue): PgctlError {
       hint: 'Nothing was changed. Choose another port, or leave it out and pgctl takes one that is free.',
     },
   );
-}
-
-/**
- * Splits writes into commits that etcd takes, in their order. `last` stays together in the final one; it
- * holds what makes the others count. Everything is in a single commit where that has room.
- */
-export function chunksOf(writes: readonly Write[], last: readonly Write[]): readonly (readonly Write[])[] {
-  const chunks: Write[][] = [];
-  let chunk: Write[] = [];
-  let size = 0;
-  const room = (more: readonly Write[]): boolean =>
-    chunk.length + more.length <= MAX_WRITES && size + total(more) <= MAX_BYTES;
-  for (const write of writes) {
-    if (chunk.length > 0 && !room([write])) {
-      chunks.push(chunk);
-      chunk = [];
-      size = 0;
-    }
-    chunk.push(write);
-    size += sizeOf(write);
-  }
-  if (room(last)) return [...chunks, [...chunk, ...last]];
-  return [...chunks, chunk, [...last]];
-}
-
-function total(writes: readonly Write[]): number {
-  return writes.reduce((sum, write) => sum + sizeOf(write), 0);
 }
 
 /** A commit of records that no database's lock guards: hosts, the meta record, a task's log. Returns its revision. */

@@ -80,22 +80,25 @@ export async function updatePlannedInstanceStates(
         })
       : [];
   const writes = records.map((record) => instances.write(record, unchanged(current.get(record.instance_id))));
-  // What can be refused for reasons of others goes first.
   const last = [
     new Records(kv, databaseCodec(keys)).write(work.database.next, unchanged(work.database.current)),
     new Records(kv, taskCodec(keys)).write(work.task.next, unchangedTask(work.task)),
   ];
-  const revisions = await lock.commitChunked([...work.with, ...writes], last);
+  const revisions = await lock.commitMany({ contested: work.with, own: writes, last });
   const stored = <T>(key: string, value: T): Stored<T> => ({
     key,
     value,
     modRevision: revisions.get(key) ?? '0',
   });
-  const marked = records.map((record) => stored(keys.instance(record.instance_id), record));
+  const after = new Map(current);
+  for (const [index, record] of records.entries()) {
+    const key = writes[index]?.key ?? keys.instance(record.instance_id);
+    after.set(record.instance_id, stored(key, record));
+  }
   return {
     database: stored(keys.database(work.database.next.database_id), work.database.next),
     task: stored(keys.task(work.task.next.task_id), work.task.next),
-    instances: new Map([...work.instances, ...marked].map((each) => [each.value.instance_id, each])),
+    instances: after,
     marked: new Set(records.map((record) => record.instance_id)),
   };
 }

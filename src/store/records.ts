@@ -2,7 +2,7 @@ import { PgctlError } from '../errors.ts';
 import { decode, decodeAll, type Codec, type Listing, type Stored } from './codec.ts';
 import type { Kv } from './kv.ts';
 import type { KeyValue, RangeSpec } from './range.ts';
-import { putRecord, type Expect, type Write } from './write.ts';
+import { putRecord, type Expect, type Put, type Write } from './write.ts';
 
 /** The records of one kind, each under a key that follows from its own fields. */
 export class Records<T extends object> {
@@ -36,7 +36,7 @@ export class Records<T extends object> {
   }
 
   /** @throws PgctlError `internal` for a record that could not be read again */
-  write(record: T, expect: Expect): Write {
+  write(record: T, expect: Expect): Put {
     const checked = this.#codec.schema.safeParse(record);
     if (!checked.success) {
       const [issue] = checked.error.issues;

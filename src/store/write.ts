@@ -1,4 +1,5 @@
 import { encode } from './codec.ts';
+import type { RangeSpec } from './range.ts';
 import type { Compare, Op } from './txn.ts';
 
 /** What a write takes for granted of its key; the transaction is not carried out where it is not so. */
@@ -20,7 +21,10 @@ export type Write =
   /** The same: no key under the prefix was written after the revision `newest`. */
   | { readonly kind: 'check_unchanged'; readonly prefix: string; readonly newest: string };
 
-export function putRecord(key: string, record: object, expect: Expect): Write {
+/** A write of one whole record. */
+export type Put = Extract<Write, { readonly kind: 'put' }>;
+
+export function putRecord(key: string, record: object, expect: Expect): Put {
   return { kind: 'put', key, value: encode(record), expect };
 }
 
@@ -56,6 +60,11 @@ export function readBackOf(write: Write): Op {
   if (write.kind === 'delete_prefix' || write.kind === 'check_unchanged')
     return { op: 'first', prefix: write.prefix };
   return { op: 'get', key: write.key };
+}
+
+/** The same as a read of its own. */
+export function readBackSpec(write: Write): RangeSpec {
+  return 'key' in write ? { key: write.key } : { key: write.prefix, prefix: true, limit: 1 };
 }
 
 /** Bytes of what is around a key and a value in a request. */

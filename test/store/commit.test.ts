@@ -1,5 +1,8 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { ManyWrites } from '../../src/store/chunks.ts';
 import { MAX_WRITES } from '../../src/store/commit.ts';
+import type { TxnRequest } from '../../src/store/kv.ts';
 import type { Store } from '../../src/store/store.ts';
 import type { Write } from '../../src/store/write.ts';
 import { startEtcd, type Etcd } from './etcd.ts';
@@ -206,6 +209,212 @@ describe('more writes than etcd takes at once', () => {
     }));
     const revisions = await lock.commitChunked(writes, [store.tasks.write(task('t1'), 'absent')]);
     expect(new Set(revisions.values()).size).toBe(2);
+    await lock.release();
+  });
+});
+
+describe('very many writes', () => {
+  const CHUNKS = 6;
+  const own = (store: Store): Write[] =>
+    Array.from({ length: CHUNKS * MAX_WRITES }, (_, index) =>
+      store.instances.write(instance(`shop.n1.h${index}`), 'absent'),
+    );
+  const port = (store: Store): Write =>
+    store.ports.reserve({ host: 'host-1', port: 5432, instance_id: 'shop.n1.host-1' });
+  const work = (store: Store, contested: readonly Write[] = []): ManyWrites => ({
+    contested,
+    own: own(store),
+    last: [store.databases.write(database('shop'), 'absent'), store.tasks.write(task('t1'), 'absent')],
+  });
+  const left = async (store: Store): Promise<unknown[]> => [
+    (await store.instances.listOf('shop')).items.length,
+    (await store.ports.list()).items.length,
+    await store.databases.get('shop'),
+    await store.tasks.get('t1'),
+  ];
+  const NOTHING = [0, 0, null, null];
+
+  /** Calls before each transaction, with its number; what is returned is waited for. */
+  function beforeEach(store: Store, act: (number: number, request: TxnRequest) => unknown): void {
+    const { kv } = store;
+    const txn = kv.txn.bind(kv);
+    let count = 0;
+    kv.txn = async (request, limitMs) => {
+      await act(++count, request);
+      return txn(request, limitMs);
+    };
+  }
+
+  const unhandled: unknown[] = [];
+  const note = (reason: unknown): void => void unhandled.push(reason);
+  beforeAll(() => void process.on('unhandledRejection', note));
+  afterAll(() => {
+    process.off('unhandledRejection', note);
+    expect(unhandled).toEqual([]);
+  });
+
+  test('go side by side, after what others can have refused and before what makes them count', async () => {
+    const store = open();
+    const lock = await lockOf(store);
+    const txn = vi.spyOn(store.kv, 'txn');
+    let [running, most] = [0, 0];
+    beforeEach(store, async () => {
+      most = Math.max(most, ++running);
+      await delay(20);
+      running--;
+    });
+    const revisions = await lock.commitMany(work(store, [port(store)]));
+    expect([txn.mock.calls.length, most]).toEqual([CHUNKS + 1, 4]);
+    const first = BigInt(revisions.get(store.keys.port('host-1', 5432)) ?? '');
+    const last = BigInt(revisions.get(store.keys.task('t1')) ?? '');
+    const items = (await store.instances.listOf('shop')).items;
+    expect(items).toHaveLength(CHUNKS * MAX_WRITES);
+    for (const { key, modRevision } of items) {
+      expect(revisions.get(key)).toBe(modRevision);
+      expect(BigInt(modRevision) >= first && BigInt(modRevision) <= last).toBe(true);
+    }
+    // The chain goes on.
+    await lock.commit([]);
+    await lock.release();
+  });
+
+  test('are one transaction where that has room', async () => {
+    const store = open();
+    const lock = await lockOf(store);
+    const few = { ...work(store, [port(store)]), own: own(store).slice(0, 10) };
+    expect(new Set((await lock.commitMany(few)).values()).size).toBe(1);
+    await lock.release();
+  });
+
+  test('of which others had one refused leave nothing, and begin with that', async () => {
+    const store = open();
+    const other = await lockOf(store, 'other');
+    await other.commit([store.ports.reserve({ host: 'host-1', port: 5432, instance_id: 'other.n1.host-1' })]);
+    const lock = await lockOf(store);
+    const txn = vi.spyOn(store.kv, 'txn');
+    expect(await errorOf(lock.commitMany(work(store, [port(store)])))).toMatchObject({ code: 'port_taken' });
+    expect(txn).toHaveBeenCalledTimes(1);
+    expect(await left(store)).toEqual([0, 1, null, null]);
+    await Promise.all([lock.release(), other.release()]);
+  });
+
+  test('of which one is refused leave nothing, and the lock goes on', async () => {
+    const store = open();
+    const lock = await lockOf(store);
+    const id = `shop.n1.h${2 * MAX_WRITES}`;
+    const there = await lock.commit([store.instances.write(instance(id), 'absent')]);
+    expect(await errorOf(lock.commitMany(work(store, [port(store)])))).toMatchObject({
+      code: 'stale',
+      message: `${store.keys.instance(id)} was made by somebody else in the meantime`,
+    });
+    expect(await left(store)).toEqual([1, ...NOTHING.slice(1)]);
+    await lock.commit([{ kind: 'delete', key: store.keys.instance(id), expect: { modRevision: there } }]);
+    await lock.commitMany(work(store, [port(store)]));
+    await lock.release();
+  });
+
+  test('whose lock is lost in the middle do not count, and the next holder is not in their way', async () => {
+    const store = open();
+    const lock = await lockOf(store);
+    beforeEach(store, (number) => (number === 3 ? store.kv.revokeLease(lock.leaseId) : null));
+    expect(await errorOf(lock.commitMany(work(store)))).toMatchObject({ code: 'lock_lost' });
+    expect((await left(store)).slice(1)).toEqual(NOTHING.slice(1));
+    expect(lock.lost).toBe(true);
+    const next = await lockOf(open(), 'shop');
+    await next.release();
+    await lock.release();
+  });
+
+  test.each([1, 2, CHUNKS])('of which the reply to number %i is lost are carried out once', async (lost) => {
+    const store = open();
+    const lossy = through(store);
+    const lock = await lockOf(lossy);
+    let dropped: Promise<void> = Promise.resolve();
+    beforeEach(lossy, (number) => {
+      if (number === lost) dropped = proxy.dropNextReply();
+    });
+    const prefix = `${store.prefix}/v1/small/`;
+    // Small enough that etcd gets all of those that go beside one another before the connection breaks.
+    const small = Array.from({ length: CHUNKS * MAX_WRITES }, (_, index): Write => ({
+      kind: 'put',
+      key: `${prefix}${index}`,
+      value: '{}',
+      expect: 'absent',
+    }));
+    const revisions = await lock.commitMany({ ...work(lossy), own: small });
+    await dropped;
+    const found = await store.kv.range(prefix);
+    expect(found).toHaveLength(small.length);
+    expect(found.filter(({ key, modRevision }) => revisions.get(key) !== modRevision)).toEqual([]);
+    // One for taking the lock, one for the end: nothing of what went side by side moved it.
+    expect((await store.kv.get(lock.key))?.version).toBe('2');
+    await lock.release();
+  });
+
+  test('are not taken for carried out where the same was there before', async () => {
+    const store = open();
+    const lossy = through(store);
+    const lock = await lockOf(lossy);
+    await lock.commit(own(store).slice(0, MAX_WRITES));
+    beforeEach(lossy, (number) => void (number === 1 && proxy.dropNextReply()));
+    expect(await errorOf(lock.commitMany(work(lossy)))).toMatchObject({ code: 'stale' });
+    expect((await left(store)).slice(1)).toEqual(NOTHING.slice(1));
+    await lock.release();
+  });
+
+  test('of which a copy comes late change nothing any more', async () => {
+    const store = open();
+    const lock = await lockOf(store);
+    const requests: TxnRequest[] = [];
+    beforeEach(store, (_, request) => void requests.push(request));
+    const revisions = await lock.commitMany(work(store));
+    const gone = own(store).slice(0, MAX_WRITES);
+    await lock.commit(
+      gone.flatMap((write) =>
+        'key' in write
+          ? [{ kind: 'delete', key: write.key, expect: { modRevision: revisions.get(write.key) ?? '' } }]
+          : [],
+      ),
+    );
+    const before = await left(store);
+    for (const request of requests.splice(0)) {
+      expect((await store.kv.txn(request)).succeeded).toBe(false);
+    }
+    expect(await left(store)).toEqual(before);
+    await lock.release();
+  });
+
+  test('in the middle of which etcd goes away end in time, and what is late is not carried out', async () => {
+    const store = open();
+    const lossy = storeOn(proxy, { prefix: store.prefix, timing: { attemptMs: 300, totalMs: 600 } });
+    stores.push(lossy);
+    const lock = await lockOf(lossy);
+    beforeEach(lossy, (number) => {
+      if (number === 4) proxy.freeze();
+    });
+    const began = performance.now();
+    const [error, waited] = await Promise.all([
+      errorOf(lock.commitMany(work(lossy))),
+      errorOf(lock.commit([])),
+    ]);
+    expect([error, waited]).toMatchObject([{ code: 'etcd_unreachable' }, { code: 'etcd_unreachable' }]);
+    expect(performance.now() - began).toBeLessThan(10_000);
+    proxy.thaw();
+    await lock.commit([]);
+    const settled = await left(store);
+    expect(settled.slice(1)).toEqual(NOTHING.slice(1));
+    await delay(500);
+    expect(await left(store)).toEqual(settled);
+    await lock.release();
+  });
+
+  test('have to be such that a second copy is refused', async () => {
+    const store = open();
+    const lock = await lockOf(store);
+    const any = [store.instances.write(instance('shop.n1.h1'), 'any')];
+    expect(await errorOf(lock.commitMany({ contested: [], own: any, last: [] }))).toMatchObject({
+      code: 'internal',
+    });
     await lock.release();
   });
 });
