@@ -1,4 +1,4 @@
-import { execa } from 'execa';
+import { endGroup, type Exit, howItEnded, startChild } from './spawned.ts';
 import type { Job, JobResult } from './target.ts';
 import {
   FENCED_STATUS,
@@ -26,23 +26,12 @@ export interface ChildCommand {
   readonly connectLimitMs: number;
 }
 
-/**
- * Runs one job through a child process that leads to the worker. The child is in a session of its own:
- * otherwise Ctrl-C on the terminal would end it before pgctl can decide anything. Throws what the job's own
- * `assertMayStart` does.
- */
+/** Runs one job through a child process that leads to the worker. Throws what the job's own `assertMayStart` does. */
 export async function runChild(command: ChildCommand, job: Job): Promise<JobResult> {
   job.assertMayStart?.();
-  const child = execa(command.file, command.args, {
-    stdin: 'pipe',
-    stdout: 'pipe',
-    stderr: 'pipe',
-    buffer: false,
-    reject: false,
-    detached: true,
-    cleanup: false,
-    stripFinalNewline: false,
-  });
+  const { child, exit: exited } = startChild(command.file, command.args, 'pipe');
+  const { stdin, stdout: output, stderr: complaints } = child ?? {};
+  if (!child || !stdin || !output || !complaints) return neverBegan(await exited, command);
   let stdout = '';
   let stderr = '';
   let there = false;
@@ -51,27 +40,21 @@ export async function runChild(command: ChildCommand, job: Job): Promise<JobResu
   const timers = new Set<NodeJS.Timeout>();
   const after = (ms: number, act: () => void): void => void timers.add(setTimeout(act, ms));
 
-  // The whole group: a helper of ssh (ProxyCommand) that outlived it would hold its output open for ever.
-  const kill = (): void => {
-    try {
-      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
-    } catch {
-      // It ended by itself meanwhile.
-    }
-  };
+  const kill = (): void => endGroup(child, 'SIGKILL');
   const end = (by: 'limit' | 'signal' | 'flood'): void => {
     if (ended !== null) return;
     ended = by;
     // Nothing was sent yet, and nothing runs without it: there is nothing to wait for.
     if (!ready) return kill();
     // Closing stdin is what tells the worker to end its job; the child is given time to report that.
-    child.stdin.end();
+    stdin.end();
     after(END_GRACE_MS, () => kill());
   };
   const onAbort = (): void => end('signal');
 
-  child.stdin.on('error', () => undefined); // EPIPE: the exit tells what happened
-  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+  // EPIPE, and whatever else: the exit tells what happened.
+  for (const stream of [stdin, output, complaints]) stream.on('error', () => undefined);
+  output.setEncoding('utf8').on('data', (chunk: string) => {
     if (stdout.length > STDOUT_LIMIT) {
       end('flood');
       stdout = stdout.slice(0, 1024) + stdout.slice(-1024);
@@ -85,13 +68,13 @@ export async function runChild(command: ChildCommand, job: Job): Promise<JobResu
     }
     if (!ready && ended === null && hasSaid(stdout, job.nonce, 'ready')) {
       ready = true;
-      child.stdin.write(workerBody(job));
-      const beat = setInterval(() => child.stdin.write('\n'), HEARTBEAT_INTERVAL_MS);
+      stdin.write(workerBody(job));
+      const beat = setInterval(() => stdin.write('\n'), HEARTBEAT_INTERVAL_MS);
       timers.add(beat);
     }
     if (job.onOutput !== undefined) stdout = stdout.slice(-STDOUT_TAIL);
   });
-  child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+  complaints.setEncoding('utf8').on('data', (chunk: string) => {
     stderr = (stderr + chunk).slice(-STDERR_TAIL);
   });
   after(command.connectLimitMs, () => {
@@ -99,9 +82,9 @@ export async function runChild(command: ChildCommand, job: Job): Promise<JobResu
   });
   job.signal?.addEventListener('abort', onAbort, { once: true });
   if (job.signal?.aborted === true) onAbort();
-  child.stdin.write(workerHeader(job));
+  stdin.write(workerHeader(job));
 
-  const exit = await child;
+  const exit = await exited;
   for (const timer of timers) clearTimeout(timer);
   job.signal?.removeEventListener('abort', onAbort);
 
@@ -132,25 +115,20 @@ export async function runChild(command: ChildCommand, job: Job): Promise<JobResu
   };
 }
 
-interface Exit {
-  readonly exitCode?: number;
-  readonly signal?: string;
-  readonly code?: string | undefined;
-}
-
-const howItEnded = ({ signal, exitCode }: Exit): string =>
-  signal === undefined ? `exit status ${exitCode ?? 'unknown'}` : `signal ${signal}`;
-
 /** Exit status of ssh for its own failures; the worker's command never ends with it before it is ready. */
 const SSH_FAILED = 255;
+
+function neverBegan({ code }: Exit, { file }: ChildCommand): JobResult {
+  const reason =
+    code === 'ENOENT' ? 'was not found' : `could not be started (${code ?? 'for no reason that is known'})`;
+  return { kind: 'unreachable', reason: `the program ${file} ${reason}` };
+}
 
 function neverRan(
   exit: Exit,
   { there, stderr }: { readonly there: boolean; readonly stderr: string },
   command: ChildCommand,
 ): JobResult {
-  if (exit.code === 'ENOENT')
-    return { kind: 'unreachable', reason: `the program ${command.file} was not found` };
   if (exit.signal === 'SIGKILL' && !there) {
     return { kind: 'unreachable', reason: `no answer within ${command.connectLimitMs / 1000} s` };
   }

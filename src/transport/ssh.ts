@@ -1,6 +1,7 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
+import { howItEnded, runChildToEnd } from './spawned.ts';
 import type { Target } from './target.ts';
 
 /** How pgctl calls OpenSSH. */
@@ -103,7 +104,7 @@ export async function openMaster(
   );
   const log = join(settings.runDir, `${target.hostId}.log`);
   await rm(log, { force: true });
-  const result = await execa(
+  const result = await runChildToEnd(
     settings.program,
     [
       ...['-M', '-N', '-f', '-E', log],
@@ -112,28 +113,23 @@ export async function openMaster(
       ...strictOptions(settings, target),
       ...['--', target.address],
     ],
-    {
-      stdio: 'ignore',
-      reject: false,
-      detached: true,
-      cleanup: false,
-      timeout: settings.connectTimeoutMs + 10_000,
-      cancelSignal: signal,
-    },
+    { limitMs: settings.connectTimeoutMs + 10_000, signal },
   );
   if (result.exitCode === 0) return null;
-  if (result.isCanceled) return 'the attempt was given up';
+  if (signal.aborted) return 'the attempt was given up';
   if (result.code === 'ENOENT') return `the program ${settings.program} was not found`;
+  if (result.code !== undefined)
+    return `the program ${settings.program} could not be started (${result.code})`;
   const words = await readFile(log, 'utf8').catch(() => '');
-  return words.trim() || `ssh to ${target.address} failed with exit status ${result.exitCode ?? 'unknown'}`;
+  return words.trim() || `ssh to ${target.address} failed with ${howItEnded(result)}`;
 }
 
 /** Closes it. */
 export async function closeMaster(settings: SshSettings, target: Target): Promise<void> {
-  await execa(
+  await runChildToEnd(
     settings.program,
     ['-O', 'exit', '-o', `ControlPath=${socketOf(settings, target)}`, '--', target.address],
-    { stdio: 'ignore', reject: false, timeout: 5_000 },
+    { limitMs: 5_000 },
   );
 }
 

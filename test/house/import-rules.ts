@@ -119,6 +119,13 @@ export const IMPORT_RULES: IForbiddenRuleType[] = [
   },
   ...door('src/store', 'etcd3', 'Every key, codec and compare is in one place.'),
   ...door('src/transport', 'execa', 'Every child process goes through one door, so a dry run is true.'),
+  {
+    name: 'only-transport-starts-children',
+    comment: 'It does so without execa where it starts thousands; the door is the same.',
+    severity: 'error',
+    from: { path: '^(src|plans|commands|bin)/', pathNot: '^src/transport/' },
+    to: { path: '^(node:)?child_process$' },
+  },
   ...door('src/ui', 'chalk', 'Colour is a matter of the terminal, and off where there is none.'),
   ...door('src/ui', 'ora', 'The core reports events; how they look is the terminal’s business.'),
   ...door('src/ui', 'cli-table3', 'The core returns documents; how they look is the terminal’s business.'),

@@ -27,6 +27,7 @@ const PLANTED: { rule: string; from: string; to: string; text?: string }[] = [
   { rule: 'leaves-import-nothing', from: 'src/errors.ts', to: 'src/json.ts' },
   { rule: 'only-store-imports-etcd3', from: 'src/executor/run.ts', to: 'etcd3' },
   { rule: 'only-transport-imports-execa', from: 'commands/local/up.ts', to: 'execa' },
+  { rule: 'only-transport-starts-children', from: 'commands/local/up.ts', to: 'node:child_process' },
   { rule: 'only-ui-imports-chalk', from: 'commands/db/get.ts', to: 'chalk' },
   { rule: 'only-ui-imports-ora', from: 'src/executor/run.ts', to: 'ora' },
   { rule: 'only-ui-imports-cli-table3', from: 'bin/pgctl.ts', to: 'cli-table3' },
