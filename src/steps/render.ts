@@ -1,4 +1,5 @@
 import { assertNever } from '../errors.ts';
+import { numberedLine } from './frames.ts';
 import { quoteShell } from './quote.ts';
 import { type HostStep, revealText, type StepOutput, type Text } from './step.ts';
 
@@ -14,8 +15,6 @@ export const STEP_EXIT = {
   /** A wait step saw no progress for too long. */
   stalled: 124,
 } as const;
-
-const encode = (text: Text): string => Buffer.from(revealText(text), 'utf8').toString('base64');
 
 const WRITE_FILE = `
 path=$1 mode=$2 owner=$3
@@ -109,25 +108,41 @@ function renderStep(step: HostStep, runUser: string): Rendered {
 }
 
 // Scripts and arguments are no secrets and may stand in an argument list; stdin may hold some, and goes
-// from a shell variable through the shell's own printf into a pipe. stdout of a step is framed by lines that
-// start with the nonce, since banners and rc files write there too. PGCTL_SAYS begins a line that is no output,
-// but says what a step is waiting for.
+// from a shell variable through the shell's own printf into a pipe (a here-document may become a file). stdout of a
+// step is framed by lines that start with the nonce, since banners and rc files write there too. PGCTL_SAYS begins a
+// line that is no output, but says what a step is waiting for.
+//
+// A step costs the host the process it runs in, and one more where it has a stdin: hosts run dozens of steps, often
+// many hosts on one machine, and what forks around each of them would be most of what they do.
 const PRELUDE = `
+pg_me=
 PGCTL_SAYS="$pg_nonce says"
 export PGCTL_SAYS
 pgctl_step() {
-  pg_i=$1 pg_account=$2 pg_script=$(printf %s "$3" | base64 -d) pg_stdin=$4; shift 4
+  pg_i=$1 pg_account=$2 pg_script=$3 pg_coding=$4 pg_stdin=$5; shift 5
   printf '\\n%s begin %s\\n' "$pg_nonce" "$pg_i"
   pg_rc=0
-  if [ "$pg_account" = postgres ] && [ "$(id -un)" != "$pg_user" ]; then
-    printf %s "$pg_stdin" | base64 -d | runuser -u "$pg_user" -- sh -euc "$pg_script" pgctl "$@" || pg_rc=$?
-  else
-    printf %s "$pg_stdin" | base64 -d | sh -euc "$pg_script" pgctl "$@" || pg_rc=$?
+  set -- sh -euc "$pg_script" pgctl "$@"
+  if [ "$pg_account" = postgres ]; then
+    [ -n "$pg_me" ] || pg_me=$(id -un)
+    [ "$pg_me" = "$pg_user" ] || set -- runuser -u "$pg_user" -- "$@"
   fi
+  case $pg_coding in
+    none) "$@" < /dev/null || pg_rc=$? ;;
+    plain) printf %s "$pg_stdin" | "$@" || pg_rc=$? ;;
+    base64) printf %s "$pg_stdin" | base64 -d | "$@" || pg_rc=$? ;;
+  esac
   printf '\\n%s end %s %s\\n' "$pg_nonce" "$pg_i" "$pg_rc"
   [ "$pg_rc" = 0 ] || exit "$pg_rc"
 }
 `;
+
+/** How a step's stdin is put into a word, and the word: no shell holds NUL, and not each every other byte. */
+function codedStdin(text: string): readonly [coding: 'none' | 'plain' | 'base64', word: string] {
+  if (text === '') return ['none', ''];
+  if (/^[\t\n -~]*$/.test(text)) return ['plain', text];
+  return ['base64', Buffer.from(text, 'utf8').toString('base64')];
+}
 
 /**
  * Steps as one shell script that runs them in order and stops at the first that fails. It holds secrets in
@@ -139,9 +154,8 @@ export function renderSteps(
 ): string {
   const lines = steps.map((step, index) => {
     const { account, script, args, stdin } = renderStep(step, options.runUser);
-    return ['pgctl_step', String(index), account, quoteShell(encode(script)), quoteShell(encode(stdin))]
-      .concat(args.map(quoteShell))
-      .join(' ');
+    const words = [script, ...codedStdin(revealText(stdin)), ...args].map(quoteShell);
+    return ['pgctl_step', String(index), account, ...words].join(' ');
   });
   return [
     `pg_nonce=${quoteShell(options.nonce)} pg_user=${quoteShell(options.runUser)}`,
@@ -163,10 +177,15 @@ export function readOutputs(stdout: string, nonce: string): StepOutput[] {
     const from = rest.indexOf(begin);
     if (from < 0) return outputs;
     const body = rest.slice(from + begin.length);
-    const end = new RegExp(`\\n${nonce} end ${index} (\\d+)\\n`).exec(body);
+    const end = numberedLine(body, `${nonce} end ${index}`);
     if (end === null) return outputs;
-    const said = new RegExp(`\\n${nonce} says [^\\n]*\\n`, 'g');
-    outputs.push({ stdout: body.slice(0, end.index).replace(said, ''), exitCode: Number(end[1]) });
-    rest = body.slice(end.index);
+    const printed = body.slice(0, end.at);
+    outputs.push({ stdout: withoutSaid(printed, nonce), exitCode: Number(end.number) });
+    rest = body.slice(end.at);
   }
+}
+
+function withoutSaid(printed: string, nonce: string): string {
+  const begin = `\n${nonce} says `;
+  return printed.includes(begin) ? printed.replace(new RegExp(`${begin}[^\n]*\n`, 'g'), '') : printed;
 }

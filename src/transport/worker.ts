@@ -1,3 +1,5 @@
+import { numberedLine } from '../steps/frames.ts';
+
 /**
  * The worker: what runs on a host around every job. It is the same for a remote host and for this machine.
  *
@@ -40,6 +42,9 @@ export const FENCED_STATUS = 76;
  * connection is gone, or pgctl is), or no heartbeat for 20 s (a cut link closes nothing). A background job's
  * stdin is /dev/null, hence the copy on descriptor 3.
  *
+ * What the shell does itself is not left to a program: on a host with many instances, and in a lab of many hosts,
+ * the processes around a job would be more than those of the job.
+ *
  * The job is over when its whole group is: what it left running would hold its stdout open, and a newer
  * operation would begin beside it. A job's daemons have sessions of their own.
  *
@@ -57,20 +62,30 @@ IFS=' ' read -r nonce length fence token
 say() { printf '\\n%s %s\\n' "$nonce" "$1"; }
 finish() { say "result $1"; exit 0; }
 say there
-began() { ( set -- $(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null); printf %s "\${20-}" ); }
+began() {
+  stat=
+  { IFS= read -r stat < "/proc/$1/stat"; } 2>/dev/null
+  began=
+  [ -n "$stat" ] || return 0
+  set -- \${stat##*) }
+  began=\${20-unknown}
+}
 end_jobs() {
   for old in "$fence".job.*; do
     [ -e "$old" ] || continue
-    now=$(began "\${old##*.}")
-    case $now in ''|"$(cat "$old")") kill -s "$1" -- "-\${old##*.}" 2>/dev/null ;; esac
+    began "\${old##*.}"
+    case $began in ''|"$(cat "$old")") kill -s "$1" -- "-\${old##*.}" 2>/dev/null ;; esac
   done
 }
 if [ "$fence" != - ]; then
   # The base directory is for others to pass through, the fences are not.
-  mkdir -p "\${fence%/.fence/*}" && ( umask 077; mkdir -p "\${fence%/*}" ) || finish 73
+  if [ ! -d "\${fence%/*}" ]; then
+    mkdir -p "\${fence%/.fence/*}" && ( umask 077; mkdir -p "\${fence%/*}" ) || finish 73
+  fi
   exec 8>>"$fence.lock" 9>>"$fence.run"
   flock 8
-  seen=$(cat "$fence" 2>/dev/null)
+  seen=
+  { read -r seen < "$fence"; } 2>/dev/null
   seen=\${seen:-0}
   if [ "$token" -lt "$seen" ]; then say "seen $seen"; finish ${FENCED_STATUS}; fi
   if [ "$token" -gt "$seen" ]; then
@@ -87,9 +102,9 @@ if [ "\${#script}" -ne "$length" ]; then echo 'what was to be run did not arrive
 exec 3<&0
 printf '%s' "$script" | base64 -d | setsid sh -s 3<&- 8>&- 9>&- &
 job=$!
-if [ "$fence" != - ]; then began "$job" > "$fence.job.$job"; flock -u 8; fi
+if [ "$fence" != - ]; then began "$job"; printf %s "$began" > "$fence.job.$job"; flock -u 8; fi
 setsid sh -c '
-  while [ -n "$(timeout ${HEARTBEAT_LIMIT_S} head -c 1 | od -An -c)" ]; do :; done
+  while timeout ${HEARTBEAT_LIMIT_S} sh -c "IFS= read -r w"; do :; done
   kill -s TERM -- "-$1"; sleep 5; kill -s KILL -- "-$1"
 ' worker "$job" <&3 >/dev/null 2>&1 8>&- 9>&- &
 watch=$!
@@ -121,13 +136,16 @@ export function workerHeader(job: {
   readonly fence: Fence | null;
 }): string {
   const fence = job.fence === null ? '- 0' : `${job.fence.path} ${job.fence.token}`;
-  return `${PROGRAM_LINE}${job.nonce} ${encoded(job.script).length} ${fence}\n`;
+  return `${PROGRAM_LINE}${job.nonce} ${encodedLength(job.script)} ${fence}\n`;
 }
 
 /** What is sent once the worker says that it is ready. */
 export function workerBody(job: { readonly script: string }): string {
   return encoded(job.script);
 }
+
+/** Base64 makes four characters of every three bytes begun. */
+const encodedLength = (script: string): number => 4 * Math.ceil(Buffer.byteLength(script, 'utf8') / 3);
 
 const encoded = (script: string): string => Buffer.from(script, 'utf8').toString('base64');
 
@@ -138,11 +156,11 @@ export function hasSaid(stdout: string, nonce: string, what: 'there' | 'ready'):
 
 /** The token for which a job was refused. */
 export function seenToken(stdout: string, nonce: string): string {
-  return new RegExp(`\\n${nonce} seen (\\d+)\\n`).exec(stdout)?.[1] ?? '0';
+  return numberedLine(stdout, `${nonce} seen`)?.number ?? '0';
 }
 
 /** The job's exit status, or null where the worker never said so. */
 export function resultOf(stdout: string, nonce: string): number | null {
-  const match = new RegExp(`\\n${nonce} result (\\d+)\\n`).exec(stdout);
-  return match === null ? null : Number(match[1]);
+  const line = numberedLine(stdout, `${nonce} result`);
+  return line === null ? null : Number(line.number);
 }

@@ -107,7 +107,7 @@ function begin(args: readonly string[], operator: Operator): Running {
 
 /** A worker of pgctl, its watch, or what a job consists of. */
 const JOB =
-  /IFS= read -r w|^(setsid )?sh -s\b|^sh -euc |^setsid sh -c|^sh -c\s+while \[ -n|^timeout \d+ head -c 1/;
+  /IFS= read -r w|^(setsid )?sh -s\b|^sh -euc |^setsid sh -c|^sh -c\s+while timeout|^timeout \d+ (head|sh) -c/;
 
 function lookAt(host: LabHost): FaultHost {
   const lines = async (script: string): Promise<string[]> => {
