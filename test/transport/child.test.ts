@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { runChild } from '../../src/transport/child.ts';
@@ -6,7 +6,7 @@ import { limiter } from '../../src/transport/limiter.ts';
 import type { Target } from '../../src/transport/target.ts';
 import { openTransport } from '../../src/transport/transport.ts';
 import { WORKER_COMMANDS } from '../../src/transport/worker.ts';
-import { job, scratch, standIn } from './local.ts';
+import { job, pidsIn, runs, scratch, standIn, until } from './local.ts';
 
 // Real processes, on a machine that may be busy.
 vi.setConfig({ testTimeout: 30_000 });
@@ -50,6 +50,15 @@ describe('a child that never leads to the worker', () => {
     expect(await runChild({ file, args: [], connectLimitMs: 500 }, job('true'))).toEqual({
       kind: 'unreachable',
       reason: `the program ${file} was not found`,
+    });
+  });
+
+  it('a program that cannot be run is named, with why', async () => {
+    const file = join(dir, 'not-executable');
+    writeFileSync(file, '#!/bin/sh\n', { mode: 0o644 });
+    expect(await runChild({ file, args: [], connectLimitMs: 500 }, job('true'))).toEqual({
+      kind: 'unreachable',
+      reason: `the program ${file} could not be started (EACCES)`,
     });
   });
 
@@ -172,6 +181,22 @@ echo "ssh: connect to host 10.0.0.1 port 2222: Connection refused" > "$2"; exit 
     ]);
     expect(readFileSync(log, 'utf8')).toBe('x\n');
     await transport.close();
+  });
+
+  it('whose connection is still being opened at the end is given up, with all that hangs on it', async () => {
+    const pids = join(dir, 'opening.pids');
+    const program = standIn(dir, 'ssh-opening', `sleep 300 & echo $! >> ${pids}; echo $$ >> ${pids}; wait`);
+    const transport = openTransport({
+      program,
+      runDir: join(dir, 'opening'),
+      connectTimeoutMs: 5_000,
+      parallel: 16,
+    });
+    const waiting = transport.run(target, job('true'));
+    await until('it is being opened', () => pidsIn(pids).length === 2);
+    await transport.close();
+    expect(await waiting).toEqual({ kind: 'unreachable', reason: 'the attempt was given up' });
+    await until('all of it ends', () => !pidsIn(pids).some(runs));
   });
 
   it('cannot be reached without the program', async () => {
