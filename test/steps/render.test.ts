@@ -59,6 +59,7 @@ describe('script steps', () => {
     ['text around a secret', ['a ', new Secret(SECRET), '\n'], `a ${SECRET}\n`],
     ['a secret of several lines', new Secret(`${SECRET}\n\n`), `${SECRET}\n\n`],
     ['a megabyte', '🐘'.repeat(262_144), '🐘'.repeat(262_144)],
+    ['a megabyte of plain text', `'${'x\n'.repeat(524_288)}`, `'${'x\n'.repeat(524_288)}`],
   ])('get their stdin as it is: %s', (_title, stdin, arrives) => {
     const { outputs } = runSteps([script('cat', { stdin })]);
     expect(outputs[0]?.stdout === arrives).toBe(true);
