@@ -341,6 +341,7 @@ def patch(config):
 
 def configure():
     patch(INPUT["config"])
+    wake_members(cluster())  # New ones serve by now, and may not have said so.
 
 
 def forget():
