@@ -1,4 +1,3 @@
-import { showDatabase } from '../../src/ui/views.ts';
 import type { CommandModule } from '../shared/command.ts';
 import { requireDatabaseDocument } from '../shared/fleet.ts';
 
@@ -8,6 +7,6 @@ export const command: CommandModule = {
       .argument('<database>', 'id of the database')
       .addHelpText('after', '\nExample:\n  pgctl db get shop'),
   async run(app, [id = '']) {
-    app.ui.result(await requireDatabaseDocument(app, id), showDatabase);
+    await app.show(await requireDatabaseDocument(app, id), (views) => views.showDatabase);
   },
 };

@@ -1,4 +1,3 @@
-import { showDatabaseList } from '../../src/ui/views.ts';
 import type { CommandModule } from '../shared/command.ts';
 import { readDatabases } from '../shared/fleet.ts';
 
@@ -6,6 +5,6 @@ export const command: CommandModule = {
   configure: (command) => void command.addHelpText('after', '\nExample:\n  pgctl db list -o json'),
   async run(app) {
     const items = (await readDatabases(app)).map(({ spec: _, ...rest }) => rest);
-    app.ui.result({ kind: 'DatabaseList', items }, showDatabaseList);
+    await app.show({ kind: 'DatabaseList', items }, (views) => views.showDatabaseList);
   },
 };

@@ -1,7 +1,6 @@
 import type { CommandModule } from '../shared/command.ts';
 import { hostDocument } from '../shared/host-document.ts';
 import { requireHost } from '../shared/lookup.ts';
-import { showHost } from '../../src/ui/views.ts';
 
 export const command: CommandModule = {
   configure: (command) =>
@@ -10,6 +9,6 @@ export const command: CommandModule = {
       .addHelpText('after', '\nExample:\n  pgctl host get host-1'),
   async run(app, [id = '']) {
     const { value } = await requireHost(await app.store(), id);
-    app.ui.result(hostDocument(value), showHost);
+    await app.show(hostDocument(value), (views) => views.showHost);
   },
 };

@@ -1,5 +1,4 @@
 import { EXIT } from '../../src/errors.ts';
-import { showHostList } from '../../src/ui/views.ts';
 import { checkHost } from '../shared/check-host.ts';
 import type { CommandModule } from '../shared/command.ts';
 import { hostDocument } from '../shared/host-document.ts';
@@ -17,7 +16,10 @@ export const command: CommandModule = {
       check === true
         ? await Promise.all(items.map((stored) => checkHost(app, stored, { record: false })))
         : items.map(({ value }) => ({ document: hostDocument(value), late: false }));
-    app.ui.result({ kind: 'HostList', items: shown.map(({ document }) => document) }, showHostList);
+    await app.show(
+      { kind: 'HostList', items: shown.map(({ document }) => document) },
+      (views) => views.showHostList,
+    );
     return shown.some(({ late }) => late) ? EXIT.timeout : EXIT.ok;
   },
 };

@@ -1,4 +1,3 @@
-import { showInstance } from '../../src/ui/views.ts';
 import type { CommandModule } from '../shared/command.ts';
 import { requireInstanceDocument } from '../shared/fleet.ts';
 
@@ -8,6 +7,6 @@ export const command: CommandModule = {
       .argument('<instance>', 'id of the instance, <database>.<node>.<host>')
       .addHelpText('after', '\nExample:\n  pgctl instance get shop.n1.host-1'),
   async run(app, [id = '']) {
-    app.ui.result(await requireInstanceDocument(app, id), showInstance);
+    await app.show(await requireInstanceDocument(app, id), (views) => views.showInstance);
   },
 };

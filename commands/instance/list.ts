@@ -1,5 +1,4 @@
 import { INSTANCE_STATES } from '../../src/records/states.ts';
-import { showInstanceList } from '../../src/ui/views.ts';
 import type { CommandModule } from '../shared/command.ts';
 import { readDatabases } from '../shared/fleet.ts';
 import { oneOf } from '../shared/globals.ts';
@@ -24,6 +23,6 @@ export const command: CommandModule = {
       .filter((i) => database === undefined || i.database_id === database)
       .filter((i) => host === undefined || i.host_id === host)
       .filter((i) => state === undefined || i.state === state);
-    app.ui.result({ kind: 'InstanceList', items }, showInstanceList);
+    await app.show({ kind: 'InstanceList', items }, (views) => views.showInstanceList);
   },
 };

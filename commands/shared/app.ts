@@ -1,4 +1,5 @@
-import { mkdtemp, readFile, readlink } from 'node:fs/promises';
+import { readFileSync, readlinkSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
 import { hostname, tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
@@ -9,6 +10,8 @@ import type { Store } from '../../src/store/store.ts';
 import type { Transport } from '../../src/transport/transport.ts';
 import { openEvents } from '../../src/ui/events-file.ts';
 import { openUi, type Ui, type UiOptions } from '../../src/ui/output.ts';
+import type { Theme } from '../../src/ui/theme.ts';
+import type * as views from '../../src/ui/views.ts';
 import { type EtcdConnection, etcdConnection } from './connection.ts';
 import { errorFormat, type Globals, readGlobals } from './globals.ts';
 import type { Environment } from './paths.ts';
@@ -57,6 +60,19 @@ export class App {
     return this.io.env;
   }
 
+  /**
+   * The result of a command that only reads. How it looks is loaded for text alone: that takes as long as reading what
+   * is shown. Commands that change something load it before they do.
+   */
+  async show<D extends { readonly kind: string }>(
+    document: D,
+    pick: (all: typeof views) => (document: D, theme: Theme) => string,
+  ): Promise<void> {
+    const render =
+      this.globals.output === 'text' ? pick(await import('../../src/ui/views.ts')) : (): string => '';
+    this.ui.result(document, render);
+  }
+
   /** The time, for records. */
   now(): string {
     return new Date().toISOString();
@@ -79,10 +95,15 @@ export class App {
   }
 
   async #openStore(): Promise<Store> {
-    const [connection, here] = await Promise.all([this.connection(), this.origin()]);
-    // etcd3 takes a third of a second to load, so only commands that need it do.
+    const connection = await this.connection();
+    // Commands that need no etcd need not wait for it to be loaded.
     const { openStore } = await import('../../src/store/store.ts');
-    const store = openStore({ ...connection, prefix: this.globals.prefix, env: this.io.env, here });
+    const store = openStore({
+      ...connection,
+      prefix: this.globals.prefix,
+      env: this.io.env,
+      here: this.origin(),
+    });
     // Asked beside what the command asks; whatever goes wrong here, the command says.
     this.#newerFormat = store.newerFormat().catch(() => null);
     return store;
@@ -111,10 +132,10 @@ export class App {
     return this.io.env.SUDO_USER ?? this.io.env.USER ?? userInfo().username;
   }
 
-  async origin(): Promise<RunOrigin> {
-    const bootId = await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => 'unknown');
+  origin(): RunOrigin {
+    const bootId = read(() => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8')) ?? 'unknown';
     // A pid means something within its namespace only: two containers of one machine have the same ones.
-    const namespace = await readlink('/proc/self/ns/pid').catch(() => '');
+    const namespace = read(() => readlinkSync('/proc/self/ns/pid')) ?? '';
     return { host: hostname(), boot_id: `${bootId.trim()} ${namespace}`.trim(), pid: process.pid };
   }
 
@@ -131,6 +152,15 @@ export class App {
     if (transport.status === 'fulfilled') await transport.value?.close().catch(() => undefined);
     if (store.status === 'fulfilled') store.value?.close();
     await closing;
+  }
+}
+
+/** What the kernel says, where it does. */
+function read(file: () => string): string | null {
+  try {
+    return file();
+  } catch {
+    return null;
   }
 }
 

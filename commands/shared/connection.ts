@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 import { PgctlError } from '../../src/errors.ts';
 import type { EtcdTls } from '../../src/resources/etcd-tls.ts';
 import type { Secret } from '../../src/secret.ts';
@@ -30,7 +30,7 @@ export async function etcdConnection(
   warn: (message: string) => void,
 ): Promise<EtcdConnection> {
   if (settings.problem !== null) throw settings.problem;
-  const endpoints = settings.get('endpoints')?.value ?? (await localEndpoint(env));
+  const endpoints = settings.get('endpoints')?.value ?? localEndpoint(env);
   if (endpoints === undefined) {
     throw new PgctlError('usage', 'no etcd is known', {
       hint: 'Give --endpoints http://…:2379 (or PGCTL_ENDPOINTS), or start one on this machine with `pgctl local up`.',
@@ -64,11 +64,15 @@ export async function etcdConnection(
   };
 }
 
-/** The endpoint of `local up`'s etcd, where there is one. */
-export async function localEndpoint(env: Environment): Promise<string | undefined> {
+/** The endpoint of `local up`'s etcd, where there is one. Read as config.yaml is, see there. */
+export function localEndpoint(env: Environment): string | undefined {
   const file = localEtcdFile(env);
-  const text = await readFile(file, 'utf8').catch(() => null);
-  if (text === null) return undefined;
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch {
+    return undefined;
+  }
   const endpoint = /"endpoint":\s*"([^"]+)"/.exec(text)?.[1];
   if (endpoint !== undefined) return endpoint;
   throw new PgctlError('usage', `${file} does not say where the local etcd is: it was changed or cut short`, {

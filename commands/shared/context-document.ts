@@ -17,7 +17,7 @@ export async function contextDocument(
   const inUse = app.settings.context;
   const name = named ?? inUse?.value ?? null;
   const current = name !== null && inUse?.value === name;
-  const local = await localEndpoint(app.env);
+  const local = localEndpoint(app.env);
   const rows = VALUE_OPTIONS.filter((option) => longName(option) !== 'context').map(
     (option): SettingDocument => {
       const found = settings.get(longName(option));

@@ -12,11 +12,10 @@ import { taskDocument } from './task-document.ts';
 
 /** What operations work with. */
 export async function toolsOf(app: App): Promise<OperationTools> {
-  const [store, transport, { endpoints, hostTls }, origin] = await Promise.all([
+  const [store, transport, { endpoints, hostTls }] = await Promise.all([
     app.store(),
     app.transport(),
     app.connection(),
-    app.origin(),
   ]);
   return {
     store,
@@ -26,7 +25,7 @@ export async function toolsOf(app: App): Promise<OperationTools> {
     report: (event) => app.ui.report(event),
     now: () => new Date(),
     who: app.who(),
-    origin,
+    origin: app.origin(),
     lockWaitMs: app.globals.lockTimeoutMs,
     limitMs: app.globals.timeoutMs,
     spool: openSpool(spoolDir(app.env)),

@@ -45,7 +45,7 @@ export async function settleCanceled(app: App, task: TaskRecord): Promise<void> 
     databaseId,
     {
       who: app.who(),
-      from: await app.origin(),
+      from: app.origin(),
       command: `task cancel ${task.task_id}`,
       task_id: task.task_id,
       since: app.now(),

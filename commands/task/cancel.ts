@@ -50,7 +50,7 @@ export const command: CommandModule = {
       return;
     }
     await store.assertWritable();
-    const request = { who: app.who(), from: await app.origin(), at: app.now() };
+    const request = { who: app.who(), from: app.origin(), at: app.now() };
     for (const run of runsOf(task, await store.locks())) await store.tasks.requestCancel(run, request);
     if (options.wait === false) {
       show(task, true);

@@ -1,4 +1,3 @@
-import { showTask } from '../../src/ui/views.ts';
 import type { CommandModule } from '../shared/command.ts';
 import { requireTask } from '../shared/lookup.ts';
 import { taskDocument } from '../shared/task-document.ts';
@@ -11,6 +10,6 @@ export const command: CommandModule = {
   async run(app, [id = '']) {
     const store = await app.store();
     const { value } = await requireTask(store, id);
-    app.ui.result(taskDocument(value, await store.locks()), showTask);
+    await app.show(taskDocument(value, await store.locks()), (views) => views.showTask);
   },
 };

@@ -1,4 +1,3 @@
-import { showTaskList } from '../../src/ui/views.ts';
 import type { CommandModule } from '../shared/command.ts';
 import { warnCorrupt, warnNearMiss } from '../shared/lookup.ts';
 import { taskDocument } from '../shared/task-document.ts';
@@ -24,9 +23,9 @@ export const command: CommandModule = {
       warnNearMiss(app, { what: 'database', name: database, known });
     }
     const locks = await store.locks();
-    app.ui.result(
+    await app.show(
       { kind: 'TaskList', items: wanted.slice(0, limit).map(({ value }) => taskDocument(value, locks)) },
-      showTaskList,
+      (views) => views.showTaskList,
     );
   },
 };

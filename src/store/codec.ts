@@ -1,6 +1,7 @@
-import type { z } from 'zod';
+import { isUtf8 } from 'node:buffer';
 import { PgctlError } from '../errors.ts';
 import type { KeyValue } from './range.ts';
+import type { Misfit, Shape } from './shapes.ts';
 
 /** A record as it was read, with what a later write has to compare. */
 export interface Stored<T> {
@@ -24,7 +25,9 @@ export interface Listing<T> {
 
 /** Says how a kind of record is read from its JSON and how it is told that it belongs to its key. */
 export interface Codec<T> {
-  readonly schema: z.ZodType<T>;
+  readonly shape: Shape<T>;
+  /** Puts in what records of earlier versions lack. */
+  readonly complete?: (record: T) => T;
   /** The key the record belongs under, from its own fields; a record found elsewhere is not its own. */
   readonly keyOf?: (record: T) => string;
 }
@@ -64,27 +67,27 @@ export function corruptError(corrupt: readonly CorruptValue[]): PgctlError {
   );
 }
 
-const utf8 = new TextDecoder('utf-8', { fatal: true });
-
 /** The record, or why there is none. */
 export function tryDecode<T>(codec: Codec<T>, found: KeyValue): Stored<T> | CorruptValue {
   let json: unknown;
   try {
-    json = JSON.parse(utf8.decode(found.value));
+    json = isUtf8(found.value) ? JSON.parse(found.value.toString('utf8')) : undefined;
   } catch {
-    return { key: found.key, problem: 'it is not JSON' };
+    // Neither is what is no text at all.
   }
-  const parsed = codec.schema.safeParse(json);
-  if (!parsed.success) {
-    // Values are left out of the message: what stands there may be a secret in the wrong place.
-    const [issue] = parsed.error.issues;
-    const where = issue === undefined || issue.path.length === 0 ? '' : `${issue.path.join('.')}: `;
-    return { key: found.key, problem: `${where}${issue?.message ?? 'it has another shape'}` };
-  }
-  if (codec.keyOf !== undefined && !belongs(codec.keyOf, parsed.data, found.key)) {
+  if (json === undefined) return { key: found.key, problem: 'it is not JSON' };
+  const wrong = codec.shape(json);
+  if (wrong !== null) return { key: found.key, problem: describeMisfit(wrong) };
+  const value = codec.complete === undefined ? (json as T) : codec.complete(json as T);
+  if (codec.keyOf !== undefined && !belongs(codec.keyOf, value, found.key)) {
     return { key: found.key, problem: 'it is the record of another key' };
   }
-  return { key: found.key, value: parsed.data, modRevision: found.modRevision };
+  return { key: found.key, value, modRevision: found.modRevision };
+}
+
+/** Where something is wrong, and what. */
+export function describeMisfit({ path, message }: Misfit): string {
+  return path.length === 0 ? message : `${path.join('.')}: ${message}`;
 }
 
 function belongs<T>(keyOf: (record: T) => string, record: T, key: string): boolean {

@@ -1,28 +1,27 @@
-import * as z from 'zod';
 import { DATABASE_STATES } from '../records/states.ts';
 import type { DatabaseRecord } from '../records/types.ts';
 import type { Codec, Listing, Stored } from './codec.ts';
 import type { Keys } from './keys.ts';
 import type { Kv } from './kv.ts';
 import { Records } from './records.ts';
-import { jsonObject, oneOf } from './shapes.ts';
+import { jsonObject, namesOf, nullable, object, oneOf, type Shape, string } from './shapes.ts';
 import type { Expect, Write } from './write.ts';
 
-const schema: z.ZodType<DatabaseRecord> = z.looseObject({
-  database_id: z.string(),
+const shape: Shape<DatabaseRecord> = object({
+  database_id: string,
   spec: jsonObject,
-  state: oneOf(DATABASE_STATES),
-  uid: z.string(),
-  last_task_id: z.string().nullable(),
-  created_at: z.string(),
-  updated_at: z.string(),
-  error: z.string().nullable(),
+  state: oneOf(namesOf(DATABASE_STATES)),
+  uid: string,
+  last_task_id: nullable(string),
+  created_at: string,
+  updated_at: string,
+  error: nullable(string),
 });
 
 export function databaseCodec(
   keys: Keys,
 ): Codec<DatabaseRecord> & { readonly keyOf: (record: DatabaseRecord) => string } {
-  return { schema, keyOf: (record) => keys.database(record.database_id) };
+  return { shape, keyOf: (record) => keys.database(record.database_id) };
 }
 
 export class Databases {

@@ -1,12 +1,12 @@
-import * as z from 'zod';
 import type { GuardRecord } from '../records/types.ts';
 import { decode, type Codec, type Stored } from './codec.ts';
 import type { Keys } from './keys.ts';
 import type { Kv } from './kv.ts';
+import { boolean, object, string } from './shapes.ts';
 import { putRecord, type Expect, type Write } from './write.ts';
 
 const codec: Codec<GuardRecord> = {
-  schema: z.looseObject({ database_uid: z.string(), allowed: z.boolean() }),
+  shape: object({ database_uid: string, allowed: boolean }),
 };
 
 /** What an instance's unit asks before it starts Patroni. Units read it themselves, so its key and shape stay. */

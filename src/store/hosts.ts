@@ -1,4 +1,3 @@
-import * as z from 'zod';
 import { PgctlError } from '../errors.ts';
 import type { HostFacts, HostRecord, Timestamp } from '../records/types.ts';
 import type { Codec, Listing, Stored } from './codec.ts';
@@ -7,50 +6,62 @@ import type { Keys } from './keys.ts';
 import type { Kv } from './kv.ts';
 import { readOccupants, refuseOccupied, type Occupants } from './occupants.ts';
 import { Records } from './records.ts';
+import {
+  arrayOf,
+  boolean,
+  integer,
+  mapOf,
+  nullable,
+  number,
+  object,
+  oneOf,
+  type Shape,
+  string,
+} from './shapes.ts';
 import { putRecord, type Expect, type Write } from './write.ts';
 
-const factsSchema: z.ZodType<HostFacts> = z.looseObject({
-  os: z.string(),
-  kernel: z.string(),
-  hostname: z.string(),
-  machine_id: z.string().nullable(),
-  cpus: z.number(),
-  memory_bytes: z.number(),
-  disk_free_bytes: z.number(),
-  disk_total_bytes: z.number(),
-  privileges: z.enum(['root', 'sudo', 'none']),
-  run_user: z.string(),
-  run_user_home: z.string().nullable(),
-  clock_skew_seconds: z.number(),
-  postgres: z.array(z.looseObject({ version: z.string(), bin_dir: z.string() })),
-  patroni: z.looseObject({ version: z.string(), path: z.string(), python: z.string() }).nullable(),
-  systemd: z.boolean(),
-  gathered_at: z.string(),
+const factsShape: Shape<HostFacts> = object({
+  os: string,
+  kernel: string,
+  hostname: string,
+  machine_id: nullable(string),
+  cpus: number,
+  memory_bytes: number,
+  disk_free_bytes: number,
+  disk_total_bytes: number,
+  privileges: oneOf(['root', 'sudo', 'none']),
+  run_user: string,
+  run_user_home: nullable(string),
+  clock_skew_seconds: number,
+  postgres: arrayOf(object({ version: string, bin_dir: string })),
+  patroni: nullable(object({ version: string, path: string, python: string })),
+  systemd: boolean,
+  gathered_at: string,
 });
 
-const schema: z.ZodType<HostRecord> = z.looseObject({
-  host_id: z.string(),
-  address: z.string(),
-  advertise: z.string().nullable(),
-  ssh: z.looseObject({
-    user: z.string().nullable(),
-    port: z.number().int().nullable(),
-    identity_file: z.string().nullable(),
+const shape: Shape<HostRecord> = object({
+  host_id: string,
+  address: string,
+  advertise: nullable(string),
+  ssh: object({
+    user: nullable(string),
+    port: nullable(integer()),
+    identity_file: nullable(string),
   }),
-  host_keys: z.array(z.string()),
-  service_manager: z.enum(['systemd', 'process']),
-  base_dir: z.string(),
-  host_endpoints: z.array(z.string()).nullable(),
-  labels: z.record(z.string(), z.string()),
-  facts: factsSchema.nullable(),
-  created_at: z.string(),
-  updated_at: z.string(),
+  host_keys: arrayOf(string),
+  service_manager: oneOf(['systemd', 'process']),
+  base_dir: string,
+  host_endpoints: nullable(arrayOf(string)),
+  labels: mapOf(string),
+  facts: nullable(factsShape),
+  created_at: string,
+  updated_at: string,
 });
 
 export function hostCodec(
   keys: Keys,
 ): Codec<HostRecord> & { readonly keyOf: (record: HostRecord) => string } {
-  return { schema, keyOf: (record) => keys.host(record.host_id) };
+  return { shape, keyOf: (record) => keys.host(record.host_id) };
 }
 
 /** Hosts belong to no database, so their records are guarded by their own revisions and not by a lock. */

@@ -7,6 +7,9 @@ const MOST_KEYS = 4 * PAGE;
 /** Reads that go on at the same time, each on a connection of its own. */
 const AT_ONCE = 4;
 
+/** etcd's limit per transaction. */
+const MOST_RANGES = 128;
+
 /** What etcd's JSON holds, before it was looked at. */
 type Raw = Readonly<Record<string, unknown>>;
 
@@ -24,6 +27,13 @@ interface Range {
   readonly wanted: number;
 }
 
+interface Asked {
+  readonly specs: readonly RangeSpec[];
+  readonly limitMs: number;
+  readonly resolve: (found: readonly (readonly KeyValue[])[]) => void;
+  readonly reject: (error: unknown) => void;
+}
+
 /**
  * Reads over the HTTP side of one etcd, once. It is for the first reads of a command, which would otherwise wait longer
  * for the gRPC client than for etcd. Whatever is not just as it should be is an error, of which nothing is told: its
@@ -31,13 +41,44 @@ interface Range {
  */
 export class HttpReader {
   readonly #gateway: Gateway;
+  readonly #asked: Asked[] = [];
 
   constructor(place: Pick<GatewayOptions, 'endpoint' | 'tls' | 'auth'>) {
     this.#gateway = new Gateway({ ...place, limitMs: 0, atOnce: AT_ONCE });
   }
 
-  /** As `Kv.read`. @throws where anything is in doubt, where it takes longer than this, and where there is too much */
-  async read(specs: readonly RangeSpec[], limitMs: number): Promise<readonly (readonly KeyValue[])[]> {
+  /**
+   * As `Kv.read`. What is asked for in one go is one request: every command asks for the store's format beside what it is
+   * about.
+   *
+   * @throws where anything is in doubt, where it takes longer than this, and where there is too much
+   */
+  read(specs: readonly RangeSpec[], limitMs: number): Promise<readonly (readonly KeyValue[])[]> {
+    return new Promise((resolve, reject) => {
+      this.#asked.push({ specs, limitMs, resolve, reject });
+      if (this.#asked.length === 1) setImmediate(() => this.#answerAll());
+    });
+  }
+
+  #answerAll(): void {
+    const asked = this.#asked.splice(0);
+    const all = asked.flatMap(({ specs }) => specs);
+    const groups = all.length <= MOST_RANGES ? [asked] : asked.map((one) => [one]);
+    for (const group of groups) void this.#answer(group);
+  }
+
+  async #answer(group: readonly Asked[]): Promise<void> {
+    const specs = group.flatMap((one) => one.specs);
+    try {
+      const found = await this.#readAll(specs, Math.min(...group.map(({ limitMs }) => limitMs)));
+      let at = 0;
+      for (const one of group) one.resolve(found.slice(at, (at += one.specs.length)));
+    } catch (error) {
+      for (const one of group) one.reject(error);
+    }
+  }
+
+  async #readAll(specs: readonly RangeSpec[], limitMs: number): Promise<readonly (readonly KeyValue[])[]> {
     const signal = AbortSignal.timeout(Math.max(1, limitMs));
     const success = specs.map((spec) => ({ request_range: toJson(firstPage(spec)) }));
     const answer = await this.#call('/v3/kv/txn', { success }, signal);

@@ -1,55 +1,57 @@
-import * as z from 'zod';
 import { INSTANCE_STATES } from '../records/states.ts';
 import type { InstanceRecord, InstanceStatusRecord } from '../records/types.ts';
 import type { Codec, Listing, Stored } from './codec.ts';
 import type { Keys } from './keys.ts';
 import type { Kv } from './kv.ts';
 import { Records } from './records.ts';
-import { oneOf } from './shapes.ts';
+import { boolean, integer, namesOf, nullable, object, oneOf, type Shape, string, where } from './shapes.ts';
 import type { Expect, Write } from './write.ts';
 
-const port = z.number().int().min(1).max(65_535);
+const port = integer(1, 65_535);
 
-const instanceSchema: z.ZodType<InstanceRecord> = z
-  .looseObject({
-    instance_id: z.string(),
-    database_id: z.string(),
-    host_id: z.string(),
-    node_name: z.string(),
-    state: oneOf(INSTANCE_STATES),
+const instanceShape: Shape<InstanceRecord> = where(
+  object<InstanceRecord>({
+    instance_id: string,
+    database_id: string,
+    host_id: string,
+    node_name: string,
+    state: oneOf(namesOf(INSTANCE_STATES)),
     port,
     patroni_port: port,
-    postgres_version: z.string().nullable(),
-    running: z.boolean(),
-    restart_requested: z.string().nullable(),
-    error: z.string().nullable(),
-    created_at: z.string(),
-    updated_at: z.string(),
-  })
-  .refine((record) => record.instance_id === `${record.database_id}.${record.node_name}.${record.host_id}`, {
-    error: 'its id and its parts disagree',
-    path: ['instance_id'],
-  });
+    postgres_version: nullable(string),
+    running: boolean,
+    restart_requested: nullable(string),
+    error: nullable(string),
+    created_at: string,
+    updated_at: string,
+  }),
+  {
+    holds: ({ instance_id, database_id, node_name, host_id }) =>
+      instance_id === `${database_id}.${node_name}.${host_id}`,
+    field: 'instance_id',
+    message: 'its id and its parts disagree',
+  },
+);
 
-const statusSchema: z.ZodType<InstanceStatusRecord> = z.looseObject({
-  instance_id: z.string(),
-  server_version: z.string().nullable(),
-  pending_restart: z.boolean(),
-  pending_restart_reason: z.string().nullable(),
-  started_at: z.string().nullable(),
-  observed_at: z.string(),
+const statusShape: Shape<InstanceStatusRecord> = object({
+  instance_id: string,
+  server_version: nullable(string),
+  pending_restart: boolean,
+  pending_restart_reason: nullable(string),
+  started_at: nullable(string),
+  observed_at: string,
 });
 
 export function instanceCodec(
   keys: Keys,
 ): Codec<InstanceRecord> & { readonly keyOf: (record: InstanceRecord) => string } {
-  return { schema: instanceSchema, keyOf: (record) => keys.instance(record.instance_id) };
+  return { shape: instanceShape, keyOf: (record) => keys.instance(record.instance_id) };
 }
 
 export function statusCodec(
   keys: Keys,
 ): Codec<InstanceStatusRecord> & { readonly keyOf: (record: InstanceStatusRecord) => string } {
-  return { schema: statusSchema, keyOf: (record) => keys.status(record.instance_id) };
+  return { shape: statusShape, keyOf: (record) => keys.status(record.instance_id) };
 }
 
 /** Instances and what was last seen of them. A missing status is normal. */

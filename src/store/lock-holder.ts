@@ -1,17 +1,16 @@
 import { readFileSync } from 'node:fs';
-import * as z from 'zod';
 import type { LockRecord, RunOrigin } from '../records/types.ts';
 import { decodeAll, type Codec } from './codec.ts';
 import type { KeyValue } from './range.ts';
-import { originSchema } from './shapes.ts';
+import { object, originShape, string } from './shapes.ts';
 
 export const lockCodec: Codec<LockRecord> = {
-  schema: z.looseObject({
-    who: z.string(),
-    from: originSchema,
-    command: z.string(),
-    task_id: z.string(),
-    since: z.string(),
+  shape: object({
+    who: string,
+    from: originShape,
+    command: string,
+    task_id: string,
+    since: string,
   }),
 };
 

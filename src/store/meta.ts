@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import * as z from 'zod';
 import { PgctlError } from '../errors.ts';
 import type { MetaRecord } from '../records/types.ts';
 import { decode, type Codec } from './codec.ts';
@@ -8,16 +7,17 @@ import type { Keys } from './keys.ts';
 import type { Kv } from './kv.ts';
 import type { SealingKey } from './seal.ts';
 import { createSealingKey, readSealingKey } from './sealing-key.ts';
+import { integer, object, string } from './shapes.ts';
 import { putRecord } from './write.ts';
 
 /** The format of records that this pgctl reads and writes. A store with a higher one is not written to. */
 export const FORMAT = 1;
 
 const codec: Codec<MetaRecord> = {
-  schema: z.looseObject({
-    format: z.number().int().positive(),
-    store_id: z.string(),
-    sealing_key_fingerprint: z.string(),
+  shape: object({
+    format: integer(1),
+    store_id: string,
+    sealing_key_fingerprint: string,
   }),
 };
 

@@ -1,4 +1,3 @@
-import * as z from 'zod';
 import { PgctlError } from '../errors.ts';
 import type { HostRecord } from '../records/types.ts';
 import { tryDecode, type Codec, type Stored } from './codec.ts';
@@ -6,6 +5,7 @@ import { LOCAL_MACHINE, type Keys } from './keys.ts';
 import type { Kv } from './kv.ts';
 import { decodePorts } from './ports.ts';
 import type { KeyValue } from './range.ts';
+import { object, optional, string } from './shapes.ts';
 import type { Write } from './write.ts';
 
 /** What the store knows to be on a host. */
@@ -19,8 +19,8 @@ export interface Occupants {
 }
 
 /** The part of a resource's record that says where it is. */
-const executorCodec: Codec<{ executor: { kind: string; host?: string | undefined } }> = {
-  schema: z.looseObject({ executor: z.looseObject({ kind: z.string(), host: z.string().optional() }) }),
+const executorCodec: Codec<{ executor: { kind: string; host?: string } }> = {
+  shape: object({ executor: object({ kind: string, host: optional(string) }) }),
 };
 
 /** Everything on a host, of all databases, at one revision. A record that cannot be read counts by its key. */

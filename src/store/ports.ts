@@ -1,12 +1,12 @@
-import * as z from 'zod';
 import type { PortRecord } from '../records/types.ts';
 import { decodeAll, type Codec, type CorruptValue, type Stored } from './codec.ts';
 import type { Keys } from './keys.ts';
 import type { Kv } from './kv.ts';
 import type { KeyValue } from './range.ts';
+import { object, string } from './shapes.ts';
 import { putRecord, type Write } from './write.ts';
 
-const codec: Codec<PortRecord> = { schema: z.looseObject({ instance_id: z.string() }) };
+const codec: Codec<PortRecord> = { shape: object({ instance_id: string }) };
 
 /** A port of a host and the instance it is reserved for. */
 export interface PortReservation {

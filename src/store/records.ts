@@ -1,5 +1,5 @@
 import { PgctlError } from '../errors.ts';
-import { decode, decodeAll, type Codec, type Listing, type Stored } from './codec.ts';
+import { decode, decodeAll, describeMisfit, type Codec, type Listing, type Stored } from './codec.ts';
 import type { Kv } from './kv.ts';
 import type { KeyValue, RangeSpec } from './range.ts';
 import { putRecord, type Expect, type Put, type Write } from './write.ts';
@@ -37,12 +37,11 @@ export class Records<T extends object> {
 
   /** @throws PgctlError `internal` for a record that could not be read again */
   write(record: T, expect: Expect): Put {
-    const checked = this.#codec.schema.safeParse(record);
-    if (!checked.success) {
-      const [issue] = checked.error.issues;
+    const wrong = this.#codec.shape(record);
+    if (wrong !== null) {
       throw new PgctlError(
         'internal',
-        `a record for ${this.#codec.keyOf(record)} is not as it should be: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`,
+        `a record for ${this.#codec.keyOf(record)} is not as it should be: ${describeMisfit(wrong)}`,
       );
     }
     return putRecord(this.#codec.keyOf(record), record, expect);

@@ -1,38 +1,59 @@
-import * as z from 'zod';
 import type { ResourceKey, StoredResource } from '../plan/resource.ts';
 import type { Codec } from './codec.ts';
 import type { Keys } from './keys.ts';
 import type { Kv } from './kv.ts';
 import { Records } from './records.ts';
-import { jsonObject } from './shapes.ts';
+import {
+  arrayOf,
+  boolean,
+  byKind,
+  integer,
+  jsonObject,
+  nullable,
+  object,
+  optional,
+  type Shape,
+  string,
+  where,
+} from './shapes.ts';
 import type { Expect, Write } from './write.ts';
 
-const resourceKeySchema = z.templateLiteral([z.string(), '/', z.string()]) satisfies z.ZodType<ResourceKey>;
-
-const schema: z.ZodType<StoredResource> = z.looseObject({
-  type: z.string(),
-  id: z.string(),
-  executor: z.discriminatedUnion('kind', [
-    z.looseObject({ kind: z.literal('host'), host: z.string() }),
-    z.looseObject({ kind: z.literal('primary'), node: z.string() }),
-    z.looseObject({ kind: z.literal('controller') }),
-  ]),
-  attributes: jsonObject,
-  dependencies: z.array(resourceKeySchema),
-  after: z.array(resourceKeySchema).default([]),
-  type_dependencies: z.array(z.string()),
-  diff_ignore: z.array(z.string()),
-  version: z.number().int(),
-  contained_in: resourceKeySchema.nullable(),
-  needs_recreate: z.boolean(),
-  error: z.string().nullable(),
+const resourceKey: Shape<ResourceKey> = where(string as Shape<ResourceKey>, {
+  holds: (key) => key.includes('/'),
+  message: 'Invalid input: expected <type>/<id>',
 });
+
+const shape: Shape<StoredResource> = object({
+  type: string,
+  id: string,
+  executor: byKind<StoredResource['executor']>({
+    host: object({ host: string }),
+    primary: object({ node: string }),
+    controller: object({}),
+  }),
+  attributes: jsonObject,
+  dependencies: arrayOf(resourceKey),
+  after: optional(arrayOf(resourceKey)),
+  type_dependencies: arrayOf(string),
+  diff_ignore: arrayOf(string),
+  version: integer(),
+  contained_in: nullable(resourceKey),
+  needs_recreate: boolean,
+  error: nullable(string),
+});
+
+/** Fields that resources did not have from the first version on. */
+const ADDED: Pick<StoredResource, 'after'> = { after: [] };
 
 export function resourceCodec(
   keys: Keys,
   database: string,
 ): Codec<StoredResource> & { readonly keyOf: (record: StoredResource) => string } {
-  return { schema, keyOf: (resource) => keys.resource(database, resource.type, resource.id) };
+  return {
+    shape,
+    complete: (resource) => (Object.hasOwn(resource, 'after') ? resource : { ...resource, ...ADDED }),
+    keyOf: (resource) => keys.resource(database, resource.type, resource.id),
+  };
 }
 
 /** The resources of databases as the last operation left them: the current state that is planned against. */

@@ -1,7 +1,7 @@
 import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto';
-import * as z from 'zod';
 import { PgctlError } from '../errors.ts';
 import { Secret } from '../secret.ts';
+import { object, oneOf, type Shape, string } from './shapes.ts';
 
 const ALGORITHM = 'aes-256-gcm';
 const NONCE_BYTES = 12;
@@ -18,12 +18,12 @@ export interface SealedRecord {
   readonly tag: string;
 }
 
-export const sealedSchema: z.ZodType<SealedRecord> = z.looseObject({
-  alg: z.literal(ALGORITHM),
-  key: z.string(),
-  nonce: z.string(),
-  data: z.string(),
-  tag: z.string(),
+export const sealedShape: Shape<SealedRecord> = object({
+  alg: oneOf([ALGORITHM]),
+  key: string,
+  nonce: string,
+  data: string,
+  tag: string,
 });
 
 /** The key that seals a store's secrets. It prints as nothing of itself. */

@@ -1,10 +1,10 @@
 import type { Secret } from '../secret.ts';
 import type { Codec, Stored } from './codec.ts';
 import type { Keys } from './keys.ts';
-import { sealedSchema, type SealedRecord, type SealingKey } from './seal.ts';
+import { sealedShape, type SealedRecord, type SealingKey } from './seal.ts';
 import { putRecord, type Expect, type Write } from './write.ts';
 
-export const sealedCodec: Codec<SealedRecord> = { schema: sealedSchema };
+export const sealedCodec: Codec<SealedRecord> = { shape: sealedShape };
 
 /** The secrets of databases, sealed: what stands in etcd is of no use without the key. */
 export class Secrets {

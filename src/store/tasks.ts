@@ -1,6 +1,5 @@
-import * as z from 'zod';
 import type { Json } from '../json.ts';
-import { isFinal, TASK_STATES, type TaskState } from '../records/states.ts';
+import { isFinal, TASK_STATES } from '../records/states.ts';
 import { TASK_SCOPES, type TaskEventRecord, type TaskLogRecord, type TaskRecord } from '../records/types.ts';
 import { decode, type Codec, type Listing, type Stored } from './codec.ts';
 import { chunksOf } from './chunks.ts';
@@ -8,58 +7,69 @@ import { commitUnlocked } from './commit.ts';
 import type { Keys } from './keys.ts';
 import type { Kv } from './kv.ts';
 import { Records } from './records.ts';
-import { originSchema } from './shapes.ts';
+import {
+  arrayOf,
+  integer,
+  json,
+  mapOf,
+  namesOf,
+  nullable,
+  number,
+  object,
+  oneOf,
+  originShape,
+  type Shape,
+  string,
+} from './shapes.ts';
 import { putRecord, type Expect, type Write } from './write.ts';
 
-const count = z.number().int().min(0);
+const count = integer(0);
 
-const taskSchema: z.ZodType<TaskRecord> = z.looseObject({
-  task_id: z.string(),
-  operation: z.string(),
-  scope: z.enum(TASK_SCOPES),
-  entity_id: z.string(),
-  databases: z.array(z.string()),
-  state: z.enum(Object.keys(TASK_STATES) as [TaskState, ...TaskState[]]),
-  error: z.string().nullable(),
-  who: z.string(),
-  from: originSchema,
-  started_at: z.string(),
-  finished_at: z.string().nullable(),
-  events: z.looseObject({ total: count, done: count, failed: count, not_reached: count }),
+const taskShape: Shape<TaskRecord> = object({
+  task_id: string,
+  operation: string,
+  scope: oneOf(TASK_SCOPES),
+  entity_id: string,
+  databases: arrayOf(string),
+  state: oneOf(namesOf(TASK_STATES)),
+  error: nullable(string),
+  who: string,
+  from: originShape,
+  started_at: string,
+  finished_at: nullable(string),
+  events: object({ total: count, done: count, failed: count, not_reached: count }),
 });
 
-const eventSchema: z.ZodType<TaskEventRecord> = z.looseObject({
+const eventShape: Shape<TaskEventRecord> = object({
   seq: count,
-  at: z.string(),
+  at: string,
   plan: count,
   phase: count,
-  type: z.string(),
-  resource: z.string(),
-  host_id: z.string().nullable(),
-  step: z.enum(['intent', 'ok', 'failed', 'unknown']),
-  input_hash: z.string(),
-  duration_ms: z.number().nullable(),
-  error: z.string().nullable(),
+  type: string,
+  resource: string,
+  host_id: nullable(string),
+  step: oneOf(['intent', 'ok', 'failed', 'unknown']),
+  input_hash: string,
+  duration_ms: nullable(number),
+  error: nullable(string),
 });
 
-const json = z.custom<Json>((value) => value !== undefined);
-
-const logSchema: z.ZodType<TaskLogRecord> = z.looseObject({
+const logShape: Shape<TaskLogRecord> = object({
   seq: count,
-  at: z.string(),
-  host_id: z.string().nullable(),
-  message: z.string(),
-  fields: z.record(z.string(), json),
+  at: string,
+  host_id: nullable(string),
+  message: string,
+  fields: mapOf(json),
 });
 
 /** Somebody's wish that a task stops. */
 export type CancelRequest = Pick<TaskRecord, 'who' | 'from'> & { readonly at: string };
 
 const cancelCodec: Codec<CancelRequest> = {
-  schema: z.looseObject({ who: z.string(), from: originSchema, at: z.string() }),
+  shape: object({ who: string, from: originShape, at: string }),
 };
 
-const planCodec: Codec<Json> = { schema: json };
+const planCodec: Codec<Json> = { shape: json };
 
 /** Letters and digits that are not taken for one another: no i, l, o or u. */
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
@@ -84,7 +94,7 @@ export function newTaskId(now: Date, random: Uint8Array): string {
 export function taskCodec(
   keys: Keys,
 ): Codec<TaskRecord> & { readonly keyOf: (record: TaskRecord) => string } {
-  return { schema: taskSchema, keyOf: (task) => keys.task(task.task_id) };
+  return { shape: taskShape, keyOf: (task) => keys.task(task.task_id) };
 }
 
 /** Runs of operations: their records, plans, journals and logs. */
@@ -139,7 +149,7 @@ export class Tasks {
   /** The journal from entry `from` on. */
   events(task: string, from = 0): Promise<Listing<TaskEventRecord>> {
     const keyOf = (event: TaskEventRecord): string => this.#keys.taskEvent(task, event.seq);
-    const records = new Records(this.#kv, { schema: eventSchema, keyOf });
+    const records = new Records(this.#kv, { shape: eventShape, keyOf });
     return records.under(
       this.#keys.taskEvents(task),
       from === 0 ? {} : { from: this.#keys.taskEvent(task, from) },
@@ -168,7 +178,7 @@ export class Tasks {
   /** The log from line `from` on. */
   async logs(task: string, from = 0): Promise<Listing<TaskLogRecord>> {
     const keyOf = (line: TaskLogRecord): string => this.#keys.taskLog(task, line.seq);
-    const records = new Records(this.#kv, { schema: logSchema, keyOf });
+    const records = new Records(this.#kv, { shape: logShape, keyOf });
     return records.under(
       this.#keys.taskLogs(task),
       from === 0 ? {} : { from: this.#keys.taskLog(task, from) },

@@ -1,5 +1,5 @@
 import type { Theme } from './theme.ts';
-import { displayWidth } from './table.ts';
+import { displayWidth } from './width.ts';
 
 /** A piece of a page of help. Words between backquotes are what is typed. */
 export type Block =

@@ -1,7 +1,7 @@
 import type { Ora } from 'ora';
 import { openRegion } from './region.ts';
 import type { OutputStream } from './sink.ts';
-import { cut } from './table.ts';
+import { cut } from './width.ts';
 import type { Theme } from './theme.ts';
 
 /** What moves at the end of the terminal. Lines written meanwhile go above it. */

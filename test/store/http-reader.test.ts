@@ -125,6 +125,28 @@ describe('a read over HTTP', () => {
     proxy.close();
   });
 
+  test('is one request with others that are asked for in one go, and each has its own answer', async () => {
+    const proxy = await between(() => undefined);
+    const reader = readerOf({ endpoint: proxy.endpoint });
+    const one = [{ key: `${prefix}one/empty` }, { key: `${prefix}none` }];
+    const found = await Promise.all([
+      reader.read(one, 5000),
+      reader.read([{ key: `${prefix}many/`, prefix: true, limit: 2 }], 5000),
+      reader.read([{ key: `${prefix}one/leased` }], 5000),
+    ]);
+    expect(found.map((each) => each.map((range) => range.map(({ key }) => key)))).toEqual([
+      [[`${prefix}one/empty`], []],
+      [many.slice(0, 2)],
+      [[`${prefix}one/leased`]],
+    ]);
+    expect(proxy.paths).toEqual(['/v3/kv/txn']);
+    const each = many.slice(0, 100).map((key) => ({ key }));
+    const both = await Promise.all([reader.read(each, 5000), reader.read(each, 5000)]);
+    expect(both.map((ranges) => ranges.flat().length)).toEqual([100, 100]);
+    expect(proxy.paths).toHaveLength(3);
+    proxy.close();
+  });
+
   test('of more keys than are worth it is refused with the first answer', async () => {
     const base = `${newPrefix()}/`;
     await put(Array.from({ length: 4100 }, (_, n) => [`${base}${n}`, 'v']));
@@ -215,7 +237,10 @@ describe('where HTTP does not answer as it should, gRPC does, and nobody notices
     ['is null', says('null')],
     ['is another object', says({ hello: 'world' })],
     ['has no revision', says({ responses: [{ response_range: {} }] })],
-    ['is of another request', says({ header, responses: [{ response_range: {} }, { response_range: {} }] })],
+    [
+      'is of another request',
+      says({ header, responses: [{ response_range: {} }, { response_range: {} }, { response_range: {} }] }),
+    ],
     ['is of a write', says({ header, responses: [{ response_put: {} }] })],
     ['has no list of keys', says(page('x'))],
     ['has keys that are none', says(page([7]))],

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { cut, displayWidth, table, type Column } from '../../src/ui/table.ts';
+import { table, type Column } from '../../src/ui/table.ts';
+import { cut, displayWidth } from '../../src/ui/width.ts';
 import { COLOR, PLAIN, visible } from './screen.ts';
 
 interface Row {

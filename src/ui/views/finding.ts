@@ -1,5 +1,5 @@
 import type { Finding } from '../documents.ts';
-import { wrap } from '../table.ts';
+import { wrap } from '../width.ts';
 import type { Theme } from '../theme.ts';
 
 /** What is not as it should be, each with what to do about it. */

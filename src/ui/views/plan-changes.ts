@@ -1,7 +1,7 @@
 import type { Json, JsonObject } from '../../json.ts';
 import type { Difference } from '../../plan/plan.ts';
 import { HIDDEN } from '../../plan/summary.ts';
-import { cut } from '../table.ts';
+import { cut } from '../width.ts';
 import type { Theme } from '../theme.ts';
 
 /** Columns of a value, and of a line of a list, before it is shortened. */

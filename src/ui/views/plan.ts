@@ -1,7 +1,7 @@
 import type { PlanDocument, PlanEventDocument } from '../../plan/summary.ts';
 import type { PlanListDocument, SavedPlanDocument } from '../documents.ts';
 import { count } from '../quantity.ts';
-import { wrap } from '../table.ts';
+import { wrap } from '../width.ts';
 import type { Theme } from '../theme.ts';
 import { subjectLines, subjectsOf, type Subject } from './plan-subjects.ts';
 

@@ -91,9 +91,9 @@ function install(): void {
     return { ...transport, run: (target, job) => childOf(run, transport, target, job) };
   };
   const origin = App.prototype.origin;
-  App.prototype.origin = async function (this: App) {
+  App.prototype.origin = function (this: App) {
     const run = runs.getStore();
-    const own = await origin.call(this);
+    const own = origin.call(this);
     return run === undefined ? own : { ...own, pid: run.pid };
   };
 }
@@ -135,7 +135,7 @@ export async function killable(
 }
 
 /** This process as the runs know it: one whose own locks would be alive. */
-export function thisProcess(): Promise<RunOrigin> {
+export function thisProcess(): RunOrigin {
   return App.prototype.origin.call({} as App);
 }
 

@@ -72,16 +72,15 @@ export class PointsWorld implements World {
       readonly user?: EtcdUser;
     } = {},
   ): Promise<PointsWorld> {
-    const [etcd, machines, home, here] = await Promise.all([
+    const [etcd, machines, home] = await Promise.all([
       given.etcd ?? startEtcd(),
       StandInHosts.make(hostIds),
       mkdtemp(join(tmpdir(), 'pgctl-home-')),
-      thisProcess(),
     ]);
     // For ssh, which gets this process's surroundings.
     process.env.PGCTL_STAND_IN = machines.dir;
     const { user = null, endpoint = etcd.endpoint } = given;
-    const world = new PointsWorld({ etcd, endpoint, user, machines, home, here });
+    const world = new PointsWorld({ etcd, endpoint, user, machines, home, here: thisProcess() });
     for (const id of hostIds) await world.register(id);
     return world;
   }
