@@ -6,47 +6,47 @@ import { IN_PROGRESS } from './states.ts';
 export const LAG_LIMIT_BYTES = 16 * 1024 ** 2;
 const MIB = 1024 ** 2;
 
-/** A fleet with what the rules look up in it: to scan all databases for each scope would take the square of them. */
-interface IndexedFleet extends Fleet {
-  readonly instancesOfScope: ReadonlyMap<string, readonly SeenInstance[]>;
-  /** Ids of databases whose record is in progress. */
-  readonly inProgress: ReadonlySet<string>;
-  /** Every part of the keys whose values cannot be read. */
-  readonly corruptParts: ReadonlySet<string>;
+/** A fleet with what several rules look up for each of its parts: walked anew each time, it would be walked a thousand times. */
+interface Indexed extends Fleet {
+  /** Hosts that there are instances' records of, by scope. */
+  readonly hostsOf: ReadonlyMap<string, ReadonlySet<string>>;
+  /** By id. */
+  readonly databaseOf: ReadonlyMap<string, SeenDatabase>;
+  /** All parts of the keys whose values cannot be read. */
+  readonly corruptNames: ReadonlySet<string>;
 }
 
-function indexed(fleet: Fleet): IndexedFleet {
-  const { databases, corrupt } = fleet;
-  const instancesOfScope = new Map<string, SeenInstance[]>();
-  for (const instance of databases.flatMap(({ instances }) => instances)) {
+function indexed(fleet: Fleet): Indexed {
+  const hostsOf = new Map<string, Set<string>>();
+  for (const instance of fleet.databases.flatMap(({ instances }) => instances)) {
     const scope = scopeOf(instance);
-    const others = instancesOfScope.get(scope);
-    if (others === undefined) instancesOfScope.set(scope, [instance]);
-    else others.push(instance);
+    const hosts = hostsOf.get(scope);
+    if (hosts === undefined) hostsOf.set(scope, new Set([instance.host_id]));
+    else hosts.add(instance.host_id);
   }
   return {
     ...fleet,
-    instancesOfScope,
-    inProgress: new Set(databases.filter(({ state }) => IN_PROGRESS[state]).map(({ id }) => id)),
-    corruptParts: new Set(corrupt.flatMap(({ key }) => key.split('/'))),
+    hostsOf,
+    databaseOf: new Map(fleet.databases.map((database) => [database.id, database])),
+    corruptNames: new Set(fleet.corrupt.flatMap(({ key }) => key.split('/'))),
   };
 }
 
 /** One thing that can be wrong. */
 interface Rule {
   readonly name: string;
-  readonly find: (fleet: IndexedFleet) => readonly Finding[];
+  readonly find: (fleet: Indexed) => readonly Finding[];
 }
 
 /** A rule about every database on its own. */
 const ofDatabases =
-  (find: (database: SeenDatabase, fleet: Fleet) => readonly Finding[]): Rule['find'] =>
+  (find: (database: SeenDatabase, fleet: Indexed) => readonly Finding[]): Rule['find'] =>
   (fleet) =>
     fleet.databases.flatMap((database) => find(database, fleet));
 
 /** A rule about every instance on its own. */
 const ofInstances =
-  (find: (instance: SeenInstance, fleet: Fleet) => Finding | null): Rule['find'] =>
+  (find: (instance: SeenInstance, fleet: Indexed) => Finding | null): Rule['find'] =>
   (fleet) =>
     fleet.databases
       .flatMap(({ instances }) => instances)
@@ -81,8 +81,7 @@ const logsOf = (task: string | null): string =>
   task === null ? '' : `; \`pgctl task logs ${task}\` tells what happened`;
 
 /** A value that cannot be read may be the very record that would explain the rest. */
-const isBehindCorrupt = ({ corruptParts }: IndexedFleet, database: string): boolean =>
-  corruptParts.has(database);
+const isBehindCorrupt = ({ corruptNames }: Indexed, database: string): boolean => corruptNames.has(database);
 
 const RULES: readonly Rule[] = [
   {
@@ -242,11 +241,11 @@ const RULES: readonly Rule[] = [
     find: (fleet) =>
       [...fleet.clusters.values()].flatMap(({ scope, members }) => {
         const [database = ''] = scope.split('.');
+        const known = fleet.hostsOf.get(scope);
         if (isBehindCorrupt(fleet, database)) return [];
-        const known = new Set(fleet.instancesOfScope.get(scope)?.map(({ host_id }) => host_id));
         // One that was shut down says so until its key's lease ends.
         return members
-          .filter(({ name, state }) => !known.has(name) && state !== 'stopped')
+          .filter(({ name, state }) => known?.has(name) !== true && state !== 'stopped')
           .map(({ name }) => ({
             severity: 'error' as const,
             subject: `${scope}.${name}`,
@@ -260,8 +259,9 @@ const RULES: readonly Rule[] = [
     find: (fleet) =>
       [...fleet.clusters.values()].flatMap(({ scope, members }) => {
         const [database = ''] = scope.split('.');
-        if (isBehindCorrupt(fleet, database) || fleet.instancesOfScope.has(scope)) return [];
-        if (fleet.inProgress.has(database)) return [];
+        if (isBehindCorrupt(fleet, database) || fleet.hostsOf.has(scope)) return [];
+        const state = fleet.databaseOf.get(database)?.state;
+        if (state !== undefined && IN_PROGRESS[state]) return [];
         const off = members.length === 0 ? 'It' : 'When its members are off, it';
         return [
           {
@@ -296,6 +296,6 @@ export const worstFirst = (findings: readonly Finding[]): readonly Finding[] =>
 
 /** What is wrong, the worst first, and within that in the order of the rules. */
 export function findingsOf(fleet: Fleet): readonly Finding[] {
-  const known = indexed(fleet);
-  return worstFirst(RULES.flatMap(({ find }) => find(known)));
+  const all = indexed(fleet);
+  return worstFirst(RULES.flatMap(({ find }) => find(all)));
 }

@@ -4,28 +4,29 @@ import { stateText } from './interrupted.ts';
 
 /** What is different from before, a line each; from nothing, all there is. */
 export function statusChanges(before: StatusDocument | null, after: StatusDocument): string[] {
+  const [then, now] = [things(before), things(after)];
+  const [found, lost] = [findings(after), findings(before)];
   return [
-    ...things(before).flatMap(([name]) => (has(things(after), name) ? [] : [`${name}: gone`])),
-    ...things(after).flatMap(([name, now]) => {
-      const then = things(before).find(([other]) => other === name)?.[1];
-      if (then === now) return [];
-      return [then === undefined ? `${name}: ${now}` : `${name}: ${then} → ${now}`];
+    ...[...then.keys()].flatMap((name) => (now.has(name) ? [] : [`${name}: gone`])),
+    ...[...now].flatMap(([name, state]) => {
+      const old = then.get(name);
+      if (old === state) return [];
+      return [old === undefined ? `${name}: ${state}` : `${name}: ${old} → ${state}`];
     }),
-    ...difference(findings(after), findings(before)),
-    ...difference(findings(before), findings(after)).map((line) => `no longer: ${line}`),
+    ...difference(found, lost),
+    ...difference(lost, found).map((line) => `no longer: ${line}`),
   ];
 }
 
-type Thing = readonly [name: string, state: string];
-
-function things(status: StatusDocument | null): Thing[] {
-  return (status?.databases ?? []).flatMap((database) => [
-    [database.id, databaseText(database)] as const,
-    ...database.instances.map((instance): Thing => [instance.instance_id, instanceText(instance)]),
-  ]);
+/** What state each database and each instance is in, by its id. */
+function things(status: StatusDocument | null): ReadonlyMap<string, string> {
+  return new Map(
+    (status?.databases ?? []).flatMap((database) => [
+      [database.id, databaseText(database)] as const,
+      ...database.instances.map((one) => [one.instance_id, instanceText(one)] as const),
+    ]),
+  );
 }
-
-const has = (all: readonly Thing[], name: string): boolean => all.some(([other]) => other === name);
 
 const databaseText = ({ state, interrupted }: DatabaseDocument): string => stateText(state, interrupted);
 
@@ -43,5 +44,7 @@ function findings(status: StatusDocument | null): string[] {
     );
 }
 
-const difference = (a: readonly string[], b: readonly string[]): string[] =>
-  a.filter((line) => !b.includes(line));
+function difference(a: readonly string[], b: readonly string[]): string[] {
+  const others = new Set(b);
+  return a.filter((line) => !others.has(line));
+}
