@@ -1,5 +1,6 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -84,6 +85,9 @@ export async function startEtcd(options: EtcdOptions = {}): Promise<Etcd> {
     port: client,
     pause: () => {
       child.kill('SIGSTOP');
+      // Where the machine is busy it goes on for a moment, and would answer what is asked right after this.
+      const end = performance.now() + 1000;
+      while (performance.now() < end && !isStopped(child.pid ?? 0));
     },
     resume: () => {
       child.kill('SIGCONT');
@@ -110,6 +114,11 @@ export async function startEtcd(options: EtcdOptions = {}): Promise<Etcd> {
       await rm(directory, { recursive: true, force: true });
     },
   };
+}
+
+function isStopped(pid: number): boolean {
+  // "pid (name) state …"
+  return / T /.test(readFileSync(`/proc/${pid}/stat`, 'latin1').split(')').at(-1) ?? '');
 }
 
 async function untilReady(
