@@ -19,7 +19,12 @@ function lateBuiltins() {
       filter: { id: /commander[/\\]lib[/\\]command\.js$/ },
       handler: (code) => late(code, /^const (childProcess) = (require\('node:child_process'\));$/gm),
     },
-    renderChunk: (code) => late(code, /^let (node_\w+) = (require\("node:[\w/]+"\));$/gm),
+    renderChunk: (code) =>
+      late(
+        late(code, /^let (node_\w+) = (require\("node:[\w/]+"\));$/gm),
+        // Colours are for terminals.
+        /^const (require_\w+) = (require\("\.\/chalk-[^"]+"\));$/gm,
+      ),
   };
 }
 
@@ -27,7 +32,8 @@ function lateBuiltins() {
 function late(code, declarations) {
   return [...code.matchAll(declarations)].reduce((moved, [declaration, name, required]) => {
     const used = new RegExp(`\\b${name}(?=\\.\\w)`, 'g');
-    const rest = moved.replace(declaration, '').replace(used, required);
+    // In brackets, for `new` would take the call for its own.
+    const rest = moved.replace(declaration, '').replace(used, `(${required})`);
     return new RegExp(`\\b${name}\\b`).test(rest) ? moved : rest;
   }, code);
 }
@@ -44,6 +50,7 @@ await build({
     format: 'cjs',
     entryFileNames: 'bin/[name].js',
     chunkFileNames: 'lib/[name]-[hash].js',
+    codeSplitting: { groups: [{ name: 'chalk', test: /node_modules[/\\]chalk[/\\]/ }] },
     // Names stay: they are in the stack of a crash report.
     minify: { mangle: false, compress: true, codegen: { removeWhitespace: true } },
     comments: { legal: true, annotation: false, jsdoc: false },

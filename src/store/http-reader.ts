@@ -142,14 +142,14 @@ function pageOf(range: Raw): Page {
   return { kvs: listOf(kvs).map((kv) => keyValue(rawOf(kv))), count: Number(textOf(count)) };
 }
 
-function keyValue({ key, value = '', lease = '0', ...revisions }: Raw): KeyValue {
+function keyValue(raw: Raw): KeyValue {
   return {
-    key: Buffer.from(textOf(key), 'base64').toString('utf8'),
-    value: Buffer.from(textOf(value), 'base64'),
-    modRevision: textOf(revisions['mod_revision']),
-    createRevision: textOf(revisions['create_revision']),
-    version: textOf(revisions['version']),
-    lease: textOf(lease),
+    key: Buffer.from(textOf(raw['key']), 'base64').toString('utf8'),
+    value: Buffer.from(textOf(raw['value'] ?? ''), 'base64'),
+    modRevision: textOf(raw['mod_revision']),
+    createRevision: textOf(raw['create_revision']),
+    version: textOf(raw['version']),
+    lease: textOf(raw['lease'] ?? '0'),
   };
 }
 

@@ -88,12 +88,14 @@ export function mapOf<T>(shape: Shape<T>): Shape<Readonly<Record<string, T>>> {
 
 /** An object with these fields at least. */
 export function object<T extends object>(fields: { readonly [K in keyof T]-?: Shape<T[K]> }): Shape<T> {
-  const each = Object.entries(fields) as readonly (readonly [string, Shape<unknown>])[];
+  const names = Object.keys(fields);
+  const shapes: readonly Shape<unknown>[] = Object.values(fields);
   return (value) => {
     if (!isObject(value)) return jsonObject(value);
-    for (const [name, shape] of each) {
-      // What a field inherits is not in the record.
-      const wrong = shape(Object.hasOwn(value, name) ? value[name] : undefined);
+    // By number: of all that is done to a record this is done most often.
+    for (let at = 0; at < names.length; at += 1) {
+      const name = names[at] ?? '';
+      const wrong = shapes[at]?.(value[name]) ?? null;
       if (wrong !== null) return below(name, wrong);
     }
     return null;

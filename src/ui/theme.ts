@@ -22,8 +22,11 @@ export interface ThemeOptions {
 }
 
 export function openTheme({ color, width }: ThemeOptions): Theme {
+  const plain: Paint = (text) => text;
+  if (!color)
+    return { width, strong: plain, faint: plain, good: plain, bad: plain, busy: plain, accent: plain };
   // The 16 colours of every terminal: its user chose what they look like.
-  const chalk = new Chalk({ level: color ? 1 : 0 });
+  const chalk = new Chalk({ level: 1 });
   const paint =
     (style: Paint): Paint =>
     (text) =>

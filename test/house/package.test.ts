@@ -1,6 +1,7 @@
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { rootCertificates } from 'node:tls';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ROOT } from './source-files.ts';
@@ -75,5 +76,20 @@ describe('the package', () => {
     expect([shells.exitCode, shells.stderr]).toEqual([0, '']);
     expect([lost.exitCode, JSON.parse(lost.stdout)]).toMatchObject([7, { code: 'etcd_unreachable' }]);
     expect(await pgctl(['spec', 'validate', '-'], spec.stdout)).toMatchObject({ exitCode: 0 });
+  });
+
+  it('has what Node has built in, and colours, wherever they are first used', async () => {
+    const ca = join(dir, 'ca.crt');
+    writeFileSync(ca, rootCertificates[0] ?? '');
+    const away = ['db', 'list', '--endpoints', 'https://127.0.0.1:1', '--cacert', ca];
+    const [json, colored, topic] = await Promise.all([
+      pgctl([...away, '-o', 'json', '--events', join(dir, 'events.jsonl')]),
+      pgctl([...away, '--color', 'always']),
+      pgctl(['help', 'spec']),
+    ]);
+    expect([json.exitCode, JSON.parse(json.stdout)]).toMatchObject([7, { code: 'etcd_unreachable' }]);
+    expect(readFileSync(join(dir, 'events.jsonl'), 'utf8')).toContain('etcd_unreachable');
+    expect(colored).toMatchObject({ exitCode: 7, stderr: expect.stringContaining('\u001b[31m') as string });
+    expect([topic.exitCode, topic.stderr]).toEqual([0, '']);
   });
 });
