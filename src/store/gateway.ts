@@ -26,8 +26,9 @@ export interface GatewayOptions {
 const MAX_BYTES = 16 * 1024 * 1024;
 
 /**
- * One etcd over its HTTP side, the one that Patroni on the hosts uses. For looking only: what etcd is, and names
- * for a shell to complete, which must not wait for a third of a second until the gRPC client is loaded.
+ * One etcd over its HTTP side, the one that Patroni on the hosts uses. For looking only: what etcd is, and what must not
+ * wait for a third of a second until the gRPC client is loaded, as the first reads of a command and the names for a
+ * shell to complete.
  */
 export class Gateway {
   readonly #options: GatewayOptions;
