@@ -18,8 +18,6 @@ export interface GatewayOptions {
   readonly auth: EtcdUser | null;
   /** Milliseconds that one request may take. */
   readonly limitMs: number;
-  /** Requests that may be under way at once; one where nothing is said. */
-  readonly atOnce?: number;
 }
 
 /** More than any answer that is asked for here. */
@@ -132,9 +130,9 @@ interface Door {
   readonly agent: HttpAgent;
 }
 
-/** Connections that are kept. Node's own agents know no proxies, and so etcd's password goes to etcd only. */
-async function openDoor({ endpoint, tls, atOnce = 1 }: GatewayOptions): Promise<Door> {
-  const shared: AgentOptions = { keepAlive: true, maxSockets: atOnce };
+/** One connection that is kept. Node's own agents know no proxies, and so etcd's password goes to etcd only. */
+async function openDoor({ endpoint, tls }: GatewayOptions): Promise<Door> {
+  const shared: AgentOptions = { keepAlive: true, maxSockets: 1 };
   if (!endpoint.startsWith('https:')) return { send: httpRequest, agent: new HttpAgent(shared) };
   // TLS takes as long to load as all the rest of this.
   const { Agent, request } = await import('node:https');

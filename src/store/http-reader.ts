@@ -4,8 +4,8 @@ import { firstPage, type KeyValue, nextPage, PAGE, type RangeSpec } from './rang
 
 /** Keys that are worth reading so: as JSON they are half as long again, and gRPC has been loaded by then. */
 const MOST_KEYS = 4 * PAGE;
-/** Reads that go on at the same time, each on a connection of its own. */
-const AT_ONCE = 4;
+/** Keys of each range in the first answer: a larger one is known by its count, before etcd has made JSON of it. */
+const FIRST = 20;
 
 /** etcd's limit per transaction. */
 const MOST_RANGES = 128;
@@ -21,10 +21,9 @@ interface Page {
 
 interface Range {
   readonly spec: RangeSpec;
-  /** What the first answer had of it. */
-  readonly first: readonly KeyValue[];
-  /** How many there are to be. */
-  readonly wanted: number;
+  readonly found: KeyValue[];
+  /** How many there are to be; endless before the first answer. */
+  wanted: number;
 }
 
 interface Asked {
@@ -44,7 +43,7 @@ export class HttpReader {
   readonly #asked: Asked[] = [];
 
   constructor(place: Pick<GatewayOptions, 'endpoint' | 'tls' | 'auth'>) {
-    this.#gateway = new Gateway({ ...place, limitMs: 0, atOnce: AT_ONCE });
+    this.#gateway = new Gateway({ ...place, limitMs: 0 });
   }
 
   /**
@@ -80,19 +79,25 @@ export class HttpReader {
 
   async #readAll(specs: readonly RangeSpec[], limitMs: number): Promise<readonly (readonly KeyValue[])[]> {
     const signal = AbortSignal.timeout(Math.max(1, limitMs));
-    const success = specs.map((spec) => ({ request_range: toJson(firstPage(spec)) }));
-    const answer = await this.#call('/v3/kv/txn', { success }, signal);
-    const revision = textOf(rawOf(answer['header'])['revision']);
-    const responses = listOf(answer['responses']);
-    if (responses.length !== specs.length) throw new Error('etcd answers something else');
-    const pages = responses.map((response) => pageOf(rawOf(rawOf(response)['response_range'])));
-    const ranges = pages.map(({ kvs, count }, index): Range => {
-      const spec = specs[index] ?? { key: '' };
-      return { spec, first: kvs, wanted: Math.min(count, spec.limit ?? Infinity) };
-    });
-    const keys = ranges.reduce((sum, { wanted }) => sum + wanted, 0);
-    if (keys > MOST_KEYS) throw new Error(`too much for this way: ${keys} keys`);
-    return Promise.all(ranges.map((range) => this.#whole(range, { revision, signal })));
+    const ranges = specs.map((spec): Range => ({ spec, found: [], wanted: Infinity }));
+    let revision: string | null = null;
+    for (
+      let open = ranges;
+      open.length > 0;
+      open = ranges.filter(({ found, wanted }) => found.length < wanted)
+    ) {
+      const at = revision;
+      const success = open.map((range) => ({ request_range: toJson(pageAfter(range, at)) }));
+      const answer = await this.#call('/v3/kv/txn', { success }, signal);
+      revision ??= textOf(rawOf(answer['header'])['revision']);
+      const responses = listOf(answer['responses']);
+      if (responses.length !== open.length) throw new Error('etcd answers something else');
+      for (const [index, range] of open.entries())
+        add(range, pageOf(rawOf(rawOf(responses[index])['response_range'])));
+      const keys = ranges.reduce((sum, { wanted }) => sum + wanted, 0);
+      if (keys > MOST_KEYS) throw new Error(`too much for this way: ${keys} keys`);
+    }
+    return ranges.map(({ found }) => found);
   }
 
   /** See `Gateway`: it is good for gRPC as well, and a login takes etcd longer than anything else. */
@@ -104,25 +109,25 @@ export class HttpReader {
     this.#gateway.close();
   }
 
-  async #whole(
-    { spec, first, wanted }: Range,
-    { revision, signal }: { readonly revision: string; readonly signal: AbortSignal },
-  ): Promise<readonly KeyValue[]> {
-    const all = [...first];
-    while (all.length < wanted) {
-      const { kvs } = pageOf(await this.#call('/v3/kv/range', toJson(nextPage(spec, all, revision)), signal));
-      if (kvs.length === 0) throw new Error('keys are missing');
-      all.push(...kvs);
-    }
-    if (all.length > wanted) throw new Error('there are keys that nobody asked for');
-    return all;
-  }
-
   async #call(path: string, body: object, signal: AbortSignal): Promise<Raw> {
     const answer = await this.#gateway.call(path, body, signal);
     if (answer.status !== 200) throw new Error(`HTTP ${answer.status}`);
     return rawOf(answer.body);
   }
+}
+
+function pageAfter({ spec, found }: Range, revision: string | null): IRangeRequest {
+  if (revision !== null) return nextPage(spec, found, revision);
+  return { ...firstPage(spec), limit: Math.min(FIRST, spec.limit ?? FIRST) };
+}
+
+function add(range: Range, { kvs, count }: Page): void {
+  // At one revision a range does not change its size, and its pages have keys until it ends.
+  if (range.wanted === Infinity) range.wanted = Math.min(count, range.spec.limit ?? Infinity);
+  else if (kvs.length === 0) throw new Error('keys are missing');
+  range.found.push(...kvs);
+  if (range.found.length > range.wanted) throw new Error('there are keys that nobody asked for');
+  if (range.found.length === 0 && range.wanted > 0) throw new Error('keys are missing');
 }
 
 /** In JSON, bytes are base64 and the words of protobuf are in capitals. */
