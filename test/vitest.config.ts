@@ -2,6 +2,7 @@ import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
+import { FailuresAtOnce } from './failures-at-once.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -48,6 +49,7 @@ export default defineConfig({
   test: {
     root,
     sequence: { sequencer: SlowestFirst },
+    reporters: ['default', new FailuresAtOnce()],
     projects: [
       {
         test: {
