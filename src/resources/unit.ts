@@ -86,9 +86,11 @@ fi
 ${STOP_POSTMASTER}
 if [ -e "$unit" ]; then
   systemctl --quiet disable "$name" 2>/dev/null || :
-  rm -f "$unit" "$unit.pgctl-new"
+  rm -f "$unit"
   systemctl daemon-reload
 fi
+# Of an installation that was cut short, which may be all that there is.
+rm -f "$unit.pgctl-new"
 systemctl --quiet reset-failed "$name" 2>/dev/null || :
 `;
 

@@ -113,6 +113,11 @@ describe('the invariants', () => {
       `.new.${ID} was left`,
     ],
     [
+      'what is left of an installation',
+      world({}, { host: { units: [ID, `${ID}.service.pgctl-new`] } }),
+      `${ID}.service.pgctl-new was left`,
+    ],
+    [
       'a resource that is to be mended',
       world({
         [key('resources/shop/unit/u')]: record({ type: 'unit', id: 'u', needs_recreate: true, error: null }),

@@ -100,8 +100,8 @@ function recordsOf<T>({ keys }: Observed, kind: string): T[] {
 
 const instancesOf = (observed: Observed): InstanceRecord[] => recordsOf(observed, 'instances');
 
-/** What a killed step left beside an instance's directory, for the next one to remove. */
-const isRemnant = (name: string): boolean => name.startsWith('.');
+/** What a killed step left beside an instance's directory or its unit, for the next one to remove. */
+const isRemnant = (name: string): boolean => name.startsWith('.') || name.endsWith('.pgctl-new');
 
 /** What holds at any time, also right after a kill: no secret is seen, and nothing is made that no record names. */
 export function lies(observed: Observed): string[] {
@@ -182,8 +182,8 @@ export function unrest(observed: Observed): string[] {
     ...recordsOf<StoredResource>(observed, 'resources')
       .filter(({ needs_recreate, error }) => needs_recreate || error !== null)
       .map(({ type, id, error }) => `resource ${type}/${id} is to be mended: ${error ?? 'it was not found'}`),
-    ...observed.hosts.flatMap(({ id, directories }) =>
-      directories.filter(isRemnant).map((name) => `${id}: ${name} was left`),
+    ...observed.hosts.flatMap(({ id, directories, units }) =>
+      [...directories, ...units].filter(isRemnant).map((name) => `${id}: ${name} was left`),
     ),
     ...strays(observed, instances, databases),
   ];
