@@ -217,7 +217,7 @@ describe('an operation under way', () => {
     const task = await operator.json<{ state: string; events: object }>(['task', 'get', error.task_id ?? '']);
     expect(task).toMatchObject({
       state: 'failed',
-      events: { total: 14, done: 2, failed: 1, not_reached: 11 },
+      events: { total: 14, done: 4, failed: 1, not_reached: 9 },
     });
     const log = await operator.run(['task', 'logs', error.task_id ?? '']);
     expect(log.stdout).toContain('is not this instance');
