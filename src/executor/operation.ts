@@ -5,6 +5,7 @@ import type { PlanDocument } from '../plan/summary.ts';
 import { begunTask } from '../records/outcome.ts';
 import type { TaskRecord } from '../records/types.ts';
 import type { DatabaseLock } from '../store/lock.ts';
+import { connectEarly } from './connect-early.ts';
 import { decisionDocument } from './decision.ts';
 import { OperationJournal } from './operation-journal.ts';
 import { changesAnything, planWork } from './planning.ts';
@@ -54,6 +55,7 @@ export async function operate(tools: OperationTools, request: OperationRequest):
   const started = tools.now();
   const taskId = store.newTaskId(started, randomBytes(8));
   try {
+    void connectEarly(tools, request.hosts ?? []);
     await unlessAborted(stop, store.prepareToChange());
     const taking = store.acquireLock(
       request.databaseId,
