@@ -26,8 +26,11 @@ export interface RangeSpec {
   readonly from?: string;
 }
 
-/** Keys per page, so that no single answer grows with the fleet. */
+/** Keys of the first page, so that no single answer grows with the fleet. */
 export const PAGE = 1000;
+/** Keys of each page after it: there it is known that there are many, and each costs a way to etcd and back. */
+export const NEXT_PAGE = 2 * PAGE;
+
 /** Asks for the first page of a range. */
 export function firstPage(spec: RangeSpec): IRangeRequest {
   return {
@@ -44,7 +47,7 @@ export function nextPage(spec: RangeSpec, read: readonly KeyValue[], revision: s
   const last = bytes(read.at(-1)?.key ?? '');
   return {
     ...firstPage(spec),
-    limit: Math.min(PAGE, (spec.limit ?? Infinity) - read.length),
+    limit: Math.min(NEXT_PAGE, (spec.limit ?? Infinity) - read.length),
     revision,
     ...(spec.descending === true ? { range_end: last } : { key: Buffer.concat([last, Buffer.of(0)]) }),
   };

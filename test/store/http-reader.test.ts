@@ -109,18 +109,18 @@ describe('a read over HTTP', () => {
   test('is all at one revision, whatever is written between two pages', async () => {
     const base = `${newPrefix()}/`;
     const key = (n: number): string => `${base}${String(n).padStart(4, '0')}`;
-    await put(Array.from({ length: 1500 }, (_, n) => [key(n), 'before']));
+    await put(Array.from({ length: 2500 }, (_, n) => [key(n), 'before']));
     const proxy = await between((nth) =>
       nth === 2
         ? put([
-            [key(1400), 'after'],
+            [key(2400), 'after'],
             [`${base}new`, 'after'],
           ])
         : undefined,
     );
     const [found] = await readerOf({ endpoint: proxy.endpoint }).read([{ key: base, prefix: true }], 5000);
     expect(proxy.paths).toHaveLength(3);
-    expect(found).toHaveLength(1500);
+    expect(found).toHaveLength(2500);
     expect(new Set(found?.map(({ value }) => value.toString()))).toEqual(new Set(['before']));
     proxy.close();
   });

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseEndpoints } from '../../src/store/endpoints.ts';
 import { Kv, type KvOptions } from '../../src/store/kv.ts';
-import { PAGE } from '../../src/store/range.ts';
+import { NEXT_PAGE, PAGE } from '../../src/store/range.ts';
 import { machinePort } from '../lab/ports.ts';
 import { startEtcd, type Etcd } from './etcd.ts';
 import { errorOf, newPrefix } from './fixtures.ts';
@@ -47,21 +47,21 @@ describe('reading', () => {
     expect(await kvOn([etcd.endpoint]).get(`${newPrefix()}/none`)).toBeNull();
   });
 
-  test('a range of 2,500 keys is read in pages, in order, all at one revision', async () => {
+  test('a range of 3,500 keys is read in pages, in order, all at one revision', async () => {
     const kv = kvOn([etcd.endpoint]);
     const prefix = `${newPrefix()}/`;
-    const keys = Array.from({ length: 2500 }, (_, index) => `${prefix}${String(index).padStart(4, '0')}`);
+    const keys = Array.from({ length: 3500 }, (_, index) => `${prefix}${String(index).padStart(4, '0')}`);
     await put(
       kv,
       keys.map((key) => [key, `value of ${key}`]),
     );
-    expect(keys.length).toBeGreaterThan(2 * PAGE);
+    expect(keys.length).toBeGreaterThan(PAGE + NEXT_PAGE);
     const reading = kv.range(prefix);
     const found = await reading;
     expect(found.map(({ key }) => key)).toEqual(keys);
     expect(found.at(-1)?.value.toString()).toBe(`value of ${keys.at(-1) ?? ''}`);
     const names = await kv.range(prefix, { keysOnly: true });
-    expect(names).toHaveLength(2500);
+    expect(names).toHaveLength(3500);
     expect(names[0]?.value).toHaveLength(0);
     const newest = await kv.range(prefix, { descending: true, limit: 1500 });
     expect(newest.map(({ key }) => key)).toEqual(keys.toReversed().slice(0, 1500));
