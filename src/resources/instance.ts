@@ -87,7 +87,8 @@ words() {
   else tail -n "$1" "$dir/patroni.log"; fi
 }
 export PGCONNECT_TIMEOUT=5
-if row=$("$bin/psql" -XAtq -h "$socket" -p "$port" -U postgres -d postgres -c "
+# Whoever starts needs the processor more than this does: nobody is asked before there is somebody.
+if [ -e "$dir/data/postmaster.pid" ] && row=$("$bin/psql" -XAtq -h "$socket" -p "$port" -U postgres -d postgres -c "
   select case when not pg_is_in_recovery() then 'primary ' || version
               when exists (select from pg_stat_wal_receiver where status = 'streaming') then 'replica ' || version
               else 'waiting to stream from its primary, recovered to '
@@ -97,7 +98,7 @@ if row=$("$bin/psql" -XAtq -h "$socket" -p "$port" -U postgres -d postgres -c "
   case $row in primary*|replica*) exit 0 ;; *) exit 75 ;; esac
 fi
 # Looking at all of it takes longer than a turn, and from those who are starting.
-if [ -z "\${PGCTL_STALLED-}" ] && [ $((\${PGCTL_TURN:-0} % 3)) != 0 ]; then printf '%s\n' "\${PGCTL_LAST-}"; exit 75; fi
+if [ -z "\${PGCTL_STALLED-}" ] && [ $((\${PGCTL_TURN:-0} % 3)) != 0 ]; then printf '%s\\n' "\${PGCTL_LAST-}"; exit 75; fi
 if [ "$manager" = systemd ]; then
   state=$(systemctl is-active "$unit" || :)
   case $state in active|activating|reloading|deactivating) ;; *)

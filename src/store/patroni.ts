@@ -51,7 +51,7 @@ export interface PatroniCluster {
 
 /** Patroni's loop_wait, within which every member renews its key, and a little more. */
 const TELL_LIMIT_MS = 13_000;
-const TELL_POLL_MS = 200;
+const TELL_POLL_MS = 100;
 
 /** Patroni's keys, which pgctl reads, removes, and writes in one case only: to have a lost leader replaced. */
 export class Patroni {

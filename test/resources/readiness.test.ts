@@ -33,7 +33,9 @@ function patroni(script: string): ReturnType<typeof spawn> {
 }
 
 it('an instance whose data is begun anew again and again is given up, and its log says why', () => {
-  const child = patroni('while :; do head -c 4M /dev/zero > data; sleep 1; rm data; sleep 1; done');
+  const child = patroni(
+    'while :; do mkdir -p data; head -c 4M /dev/zero > data/1; sleep 1; rm data/1; sleep 1; done',
+  );
   const ran = runSteps([ready('exit 2')]);
   child.kill();
   expect([ran.status, ran.stderr]).toEqual([
@@ -44,7 +46,7 @@ it('an instance whose data is begun anew again and again is given up, and its lo
 
 it('one that was begun anew once and then serves is ready', () => {
   const child = patroni(
-    'head -c 4M /dev/zero > data; sleep 0.5; rm data; sleep 0.5; head -c 4M /dev/zero > data; touch up; sleep 30',
+    'mkdir -p data; head -c 4M /dev/zero > data/1; sleep 0.5; rm data/1; sleep 0.5; head -c 4M /dev/zero > data/1; touch up data/postmaster.pid; sleep 30',
   );
   const ran = runSteps([ready(`[ -e ${join(dir, 'up')} ] || exit 2; echo primary 17.6`)]);
   child.kill();
