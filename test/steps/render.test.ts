@@ -312,7 +312,7 @@ describe('wait steps', () => {
   it('say while they wait what they wait for, which is no part of what they print', () => {
     const counter = join(dir, 'counter-of-said');
     const step = wait(
-      `${COUNT} echo "try $n of 9 bytes"; echo more; [ $n -ge 14 ] || exit ${STEP_EXIT.notYet}`,
+      `${COUNT} echo "try $n of 9 bytes"; echo more; [ $n -ge 28 ] || exit ${STEP_EXIT.notYet}`,
       {
         args: [counter],
       },
@@ -327,12 +327,12 @@ describe('wait steps', () => {
     expect(said.length).toBeGreaterThanOrEqual(2);
     expect(said.length).toBeLessThan(5);
     expect(readOutputs(stdout, 'abc')).toEqual([
-      { exitCode: 0, stdout: 'try 14 of 9 bytes\nmore\n' },
+      { exitCode: 0, stdout: 'try 28 of 9 bytes\nmore\n' },
       { exitCode: 0, stdout: 'after\n' },
     ]);
     const lines: string[] = [];
     lineReader('abc', (line) => lines.push(line)).push(stdout);
-    expect(lines).toEqual(['try 14 of 9 bytes', 'more', 'after']);
+    expect(lines).toEqual(['try 28 of 9 bytes', 'more', 'after']);
   });
 
   it('have no limit while what the script prints changes', () => {
