@@ -28,6 +28,7 @@ OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 PATIENCE = 60
 ANSWER_PATIENCE = 86400
 HEIR_PATIENCE = 15
+LOOKS = 4
 
 
 def fail(*lines):
@@ -199,6 +200,19 @@ def refused():
     return [line for lines in found for line in lines]
 
 
+def refused_for_good():
+    """The same, looked at again: while Patroni writes a file, which it does twice in a row, half of it is missing."""
+    for look in range(LOOKS):
+        try:
+            bad = refused()
+        except IndexError:
+            bad = ["a file was being written at every look"]
+        if not bad:
+            break
+        time.sleep(0.5)
+    return bad
+
+
 def differing():
     """Values that the running server does not have, though a reload has been."""
     rows = dict(when_up("select name, current_setting(name) from pg_settings where name in (%s);"
@@ -212,18 +226,26 @@ def differing():
     return left
 
 
+def needs_restart():
+    """Looked at again, for what was read of a file that was half written comes with the next reload."""
+    if not differing():
+        return False
+    time.sleep(1)
+    return bool(differing())
+
+
 def settle():
     when_up("select 1;")
     patiently("POST", "/reload")
     wake()
     until("the configuration to be written", unwritten)
-    bad = refused()
+    bad = refused_for_good()
     if bad:
         fail("Postgres refuses:", *bad)
     before = when_up("select pg_conf_load_time();")[0][0]
     sql("select pg_reload_conf();")
     until("the reload", lambda: [] if when_up("select pg_conf_load_time();")[0][0] != before else ["it did not happen yet"])
-    if INPUT["restart"] or differing():
+    if INPUT["restart"] or needs_restart():
         restart()
         until("the new values", differing)
 
