@@ -55,7 +55,6 @@ export async function operate(tools: OperationTools, request: OperationRequest):
   const started = tools.now();
   const taskId = store.newTaskId(started, randomBytes(8));
   try {
-    void connectEarly(tools, request.hosts ?? []);
     await unlessAborted(stop, store.prepareToChange());
     const taking = store.acquireLock(
       request.databaseId,
@@ -76,6 +75,7 @@ export async function operate(tools: OperationTools, request: OperationRequest):
       );
       throw error;
     });
+    void connectEarly(tools, request.hosts ?? []);
     const undoDeadline = lock.onDeadline(() => interruption.killNow(silence(request.databaseId)));
     try {
       return await underLock(tools, request, lock, { taskId, started, interruption });
