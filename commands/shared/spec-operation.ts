@@ -124,7 +124,6 @@ export function specOperation(input: CreationInput, change: SpecChange): Operati
     operation: change.mode,
     databaseId: spec.id,
     command: `db ${change.mode} ${spec.id}`,
-    hosts: [...new Set(spec.nodes.flatMap(({ host_ids }) => host_ids))],
     async decide(view, tools): Promise<Intention> {
       const before = view.snapshot.database?.value;
       if (before === undefined && change.mode === 'update') throw await absent(tools, spec.id);

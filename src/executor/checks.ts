@@ -1,11 +1,11 @@
 import { PgctlError } from '../errors.ts';
 import type { Plan, PlanEvent } from '../plan/plan.ts';
 import { assertReachable, neededOf } from '../plan/refresh.ts';
-import { type Resource, resourceKey, type ResourceKey } from '../plan/resource.ts';
+import { resourceKey, type ResourceKey } from '../plan/resource.ts';
 import { dataSize } from '../resources/data-size.ts';
 import { directoryType } from '../resources/directory.ts';
 import { typeOf } from '../resources/registry.ts';
-import { contextAt } from './lifecycle.ts';
+import { contextAt, scopeOf } from './lifecycle.ts';
 import { inspectResources, type Looking } from './refresh.ts';
 
 /** One host's reason why the operation cannot begin. */
@@ -142,9 +142,6 @@ async function sizesOf(
     }),
   );
 }
-
-/** The node that an instance's resource is of: its id is `<database>.<node>.<host>`. */
-const scopeOf = ({ id }: Resource): string => id.slice(0, id.lastIndexOf('.'));
 
 const strip = (host: string, message: string): string =>
   message.startsWith(`${host}: `) ? message.slice(host.length + 2) : message;

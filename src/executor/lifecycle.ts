@@ -50,8 +50,8 @@ export async function placeOf(resource: Resource, around: Surroundings): Promise
   return { kind: 'host', host };
 }
 
-/** The node of an instance's resource: its id is the instance's, `<scope>.<host>`. */
-const scopeOf = ({ id }: Resource): string => id.slice(0, id.lastIndexOf('.'));
+/** The node that an instance's resource is of: its id is `<database>.<node>.<host>`. */
+export const scopeOf = ({ id }: Resource): string => id.slice(0, id.lastIndexOf('.'));
 
 /** What a resource's methods may know when they run at a place. */
 export function contextAt(place: Place, resource: Resource, around: Surroundings): LifecycleContext {

@@ -5,7 +5,6 @@ import type { PlanDocument } from '../plan/summary.ts';
 import { begunTask } from '../records/outcome.ts';
 import type { TaskRecord } from '../records/types.ts';
 import type { DatabaseLock } from '../store/lock.ts';
-import { connectEarly } from './connect-early.ts';
 import { decisionDocument } from './decision.ts';
 import { OperationJournal } from './operation-journal.ts';
 import { changesAnything, planWork } from './planning.ts';
@@ -75,7 +74,6 @@ export async function operate(tools: OperationTools, request: OperationRequest):
       );
       throw error;
     });
-    void connectEarly(tools, request.hosts ?? []);
     const undoDeadline = lock.onDeadline(() => interruption.killNow(silence(request.databaseId)));
     try {
       return await underLock(tools, request, lock, { taskId, started, interruption });

@@ -14,8 +14,6 @@ export interface OperationRequest {
   readonly databaseId: string;
   /** The command line without secrets, for the lock's holder. */
   readonly command: string;
-  /** Ids of hosts that something will be done on in any case, and that are not lost. */
-  readonly hosts?: readonly string[];
   /** Says what is wanted. Throws where it cannot be; reads at most, and changes nothing. */
   readonly decide: (view: View, tools: OperationTools) => Promise<Intention> | Intention;
   /** Looks at the plan before anything is marked. Throws where it is not to be carried out. */

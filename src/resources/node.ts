@@ -63,18 +63,19 @@ function gather(a: NodeAttributes, context: LifecycleContext): Step {
   });
 }
 
-/** A primary that is no member any more, because its instance is about to be removed, hands over to one that is. */
-function handOverToMember(a: NodeAttributes, context: LifecycleContext): Step | null {
+/**
+ * What is done on the primary of a node. One that is no member any more, because its instance is about to be removed,
+ * hands over to one that is.
+ */
+function onPrimary(
+  resource: Resource,
+  context: LifecycleContext,
+  steps: (a: NodeAttributes) => Step[],
+): Step[] {
+  const a = attributesOf<NodeAttributes>(resource);
   const primary = context.instance();
   const { member } = attributesOf<InstanceAttributes>(primary);
-  return a.members.includes(member) ? null : handOver(primary, a.members, context);
-}
-
-function bringTogether(resource: Resource, context: LifecycleContext, first: typeof gather | null): Step[] {
-  const a = attributesOf<NodeAttributes>(resource);
-  const leaving = handOverToMember(a, context);
-  if (leaving !== null) return [leaving];
-  return [...(first === null ? [] : [first(a, context)]), ...allStream(a, context)];
+  return a.members.includes(member) ? steps(a) : [handOver(primary, a.members, context)];
 }
 
 /** One Patroni cluster as a whole: all its instances are up and a primary is known. */
@@ -84,8 +85,9 @@ export const nodeType: ResourceType = {
   verbs: { create: 'await replicas', update: 'await replicas', delete: 'forget node' },
   refresh: () => null,
   // That etcd shows the members of a new one is waited for at the end of the operation, see `untilTold`.
-  create: (resource, context) => bringTogether(resource, context, null),
-  update: (resource, _previous, context) => bringTogether(resource, context, gather),
+  create: (resource, context) => onPrimary(resource, context, (a) => allStream(a, context)),
+  update: (resource, _previous, context) =>
+    onPrimary(resource, context, (a) => [gather(a, context), ...allStream(a, context)]),
   inert: (type, resource) => type === 'delete' || attributesOf<NodeAttributes>(resource).members.length === 0,
   // What it is made of are resources of their own.
   delete: () => [],

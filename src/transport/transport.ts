@@ -41,8 +41,6 @@ export interface Session {
 
 /** The one door to hosts: every job of pgctl goes through it. */
 export interface Transport {
-  /** Begins to open the connection to a host, for jobs that are to come; they tell what is wrong with it. */
-  connect(target: Target): void;
   run(target: Target, job: Job): Promise<JobResult>;
   /** Gives a script pgctl's own stdin, stdout and stderr, or its terminal, and waits until it ends. */
   attach(target: Target, session: Session): Promise<AttachResult>;
@@ -81,9 +79,6 @@ export function openTransport(options: TransportOptions): Transport {
   };
 
   return {
-    connect(target) {
-      if (target.address !== LOCAL_ADDRESS) connect(target).catch(() => undefined);
-    },
     run(target, job) {
       let host = perHost.get(target.hostId);
       if (host === undefined) {
