@@ -1,7 +1,7 @@
 /**
- * The first whole line that consists of these words and a number: the number, and where the end of line before it
- * is. Null where there is none. The words hold a nonce, so every job has its own: to build a regular expression of them each time takes
- * longer than all else that is done about a job's output.
+ * The first whole line that consists of these words and a number: the number, and where the end of line before it is.
+ * Null where there is none. The words hold a nonce, so every job has its own: to build a regular expression of them
+ * each time takes longer than all else that is done about a job's output.
  */
 export function numberedLine(
   text: string,
