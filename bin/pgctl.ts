@@ -1,9 +1,11 @@
 #!/usr/bin/env node
 import { EventEmitter } from 'node:events';
+import { join } from 'node:path';
 import type { Io } from '../commands/shared/app.ts';
 import { COMPLETE, completeNames } from '../commands/shared/completion/names.ts';
 import { EXIT } from '../src/errors.ts';
 import { VERSION } from '../src/version.ts';
+import { useCompiled } from './compiled.ts';
 
 const LEAST_NODE = 20;
 if (Number.parseInt(process.versions.node, 10) < LEAST_NODE) {
@@ -45,15 +47,16 @@ const argv = process.argv.slice(2);
 void run();
 
 async function run(): Promise<void> {
-  if (argv[0] === COMPLETE) {
-    await completeNames(argv.slice(1), io);
-    // A shell waits for the process to end, and a connection that was given up would hold it open.
-    process.exit();
-  }
   // What scripts and package managers ask, without the rest.
   if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
     io.stdout.write(`${VERSION}\n`);
     process.exit(EXIT.ok);
+  }
+  useCompiled(join(import.meta.dirname, '../lib'));
+  if (argv[0] === COMPLETE) {
+    await completeNames(argv.slice(1), io);
+    // A shell waits for the process to end, and a connection that was given up would hold it open.
+    process.exit();
   }
   // Loaded here, so that a shell that waits for names does not wait for all of pgctl.
   const { main } = await import('../commands/main.ts');

@@ -1,9 +1,21 @@
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { rootCertificates } from 'node:tls';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { compiledDir } from '../../bin/compiled.ts';
 import { ROOT } from './source-files.ts';
 
 interface Locked {
@@ -11,7 +23,8 @@ interface Locked {
   readonly bin?: Readonly<Record<string, string>>;
 }
 
-const read = <T>(name: string): T => JSON.parse(readFileSync(join(ROOT, name), 'utf8')) as T;
+const text = (name: string): string => readFileSync(join(ROOT, name), 'utf8');
+const read = <T>(name: string): T => JSON.parse(text(name)) as T;
 const { version } = read<{ version: string }>('package.json');
 
 let dir: string;
@@ -56,7 +69,7 @@ afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
 describe('the package', () => {
   it('holds the program as it is built, the README, and nothing else', () => {
-    const built = /^dist\/(lib\/[\w-]+\.js|proto\/\w+\.proto)$/;
+    const built = /^dist\/(lib\/[\w-]+\.js|compiled\/v[\w.-]+\/[\w-]+\.js\.bin|proto\/\w+\.proto)$/;
     expect(packed.filter((path) => !built.test(path)).sort()).toEqual([
       ...['README.md', 'dist/bin/pgctl.js', 'dist/package.json', 'package.json'],
     ]);
@@ -91,5 +104,32 @@ describe('the package', () => {
     expect(readFileSync(join(dir, 'events.jsonl'), 'utf8')).toContain('etcd_unreachable');
     expect(colored).toMatchObject({ exitCode: 7, stderr: expect.stringContaining('\u001b[31m') as string });
     expect([topic.exitCode, topic.stderr]).toEqual([0, '']);
+  });
+
+  it('comes with what V8 compiled of it, which this Node takes', async () => {
+    const main = packed.find((path) => /^dist\/lib\/main-/.test(path)) ?? '';
+    const file = join(compiledDir(join(ROOT, 'dist')), `${basename(main)}.bin`);
+    // A process of its own: the tests' has flags of V8 that are not as pgctl finds them.
+    const { stdout } = await execa(process.execPath, [
+      '-p',
+      `const { readFileSync } = require('fs'), { Script } = require('vm'), { wrap } = require('module');
+       const [source, cachedData] = [readFileSync(process.argv[1], 'utf8'), readFileSync(process.argv[2])];
+       new Script(wrap(source), { cachedData }).cachedDataRejected`,
+      join(ROOT, main),
+      file,
+    ]);
+    expect(stdout).toBe('false');
+    expect(packed.filter((path) => /import\(/.test(path.endsWith('.js') ? text(path) : ''))).toEqual([]);
+  });
+
+  it('does without it where it is cut short, or made by another Node', async () => {
+    const dist = join(dir, 'node_modules/pgctl/dist');
+    const compiled = compiledDir(dist);
+    for (const name of readdirSync(compiled)) truncateSync(join(compiled, name), 1_000);
+    expect(await pgctl(['help', 'spec'])).toMatchObject({ exitCode: 0, stderr: '' });
+    for (const name of readdirSync(compiled)) writeFileSync(join(compiled, name), 'of something else');
+    expect(await pgctl(['help', 'spec'])).toMatchObject({ exitCode: 0, stderr: '' });
+    renameSync(compiled, join(dist, 'compiled/v1.0.0-x64-1.0'));
+    expect(await pgctl(['help', 'spec'])).toMatchObject({ exitCode: 0, stderr: '' });
   });
 });
