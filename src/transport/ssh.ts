@@ -1,6 +1,7 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
+import { endMaster } from './mux.ts';
 import { howItEnded, runChildToEnd } from './spawned.ts';
 import type { Target } from './target.ts';
 
@@ -125,13 +126,8 @@ export async function openMaster(
 }
 
 /** Closes it. */
-export async function closeMaster(settings: SshSettings, target: Target): Promise<void> {
-  await runChildToEnd(
-    settings.program,
-    ['-O', 'exit', '-o', `ControlPath=${socketOf(settings, target)}`, '--', target.address],
-    { limitMs: 5_000 },
-  );
-}
+export const closeMaster = (settings: SshSettings, target: Target): Promise<void> =>
+  endMaster(socketOf(settings, target));
 
 /** A host's key as it showed it before anybody logged in. */
 export interface OfferedKey {

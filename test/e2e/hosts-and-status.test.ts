@@ -70,6 +70,19 @@ describe('hosts', () => {
     expect(await lab.etcd.dump('/pgctl/v1/hosts/')).toEqual(before);
   });
 
+  it('have no connection of pgctl any more when it has ended', async () => {
+    const connections = async (): Promise<string[]> =>
+      Promise.all(
+        lab.hosts.map(async (host) => (await host.run("ss -Htn state established '( sport = :22 )'")).stdout),
+      );
+    const watching = setInterval(() => void connections().then((now) => seen.push(now.join(''))), 50);
+    const seen: string[] = [];
+    await operator.json(['host', 'list', '--check']);
+    clearInterval(watching);
+    expect(await connections()).toEqual(['', '', '']);
+    expect(seen.some((some) => some !== '')).toBe(true);
+  });
+
   it('are removed only when nothing is on them', async () => {
     const used = await run('host', 'remove', 'host-1');
     expect(used.exitCode).toBe(4);

@@ -21,7 +21,7 @@ EventEmitter.defaultMaxListeners = 0;
 const SSH = fileURLToPath(new URL('fan-out-ssh', import.meta.url));
 const HOSTS = 1_000;
 const PARALLEL = 100;
-/** Of a host in an operation that makes one thing on it: a connection, the check, the work, and the connection's end. */
+/** Of a host in an operation that makes one thing on it, after its connection: the check, and the work. */
 const JOBS = 2;
 /** How much more memory a thousand hosts may take than the first hundred. */
 const GROWTH = 1.5;
