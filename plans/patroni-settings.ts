@@ -1,5 +1,5 @@
 import { quoteHbaName } from '../src/steps/quote.ts';
-import { REPLICATION_USER, SUPERUSER } from '../src/resources/patroni-config.ts';
+import { programsDir, REPLICATION_USER, SUPERUSER } from '../src/resources/patroni-config.ts';
 import { effectiveNode } from '../src/spec/effective.ts';
 import { dynamicParameters, isDynamicParameter } from '../src/spec/parameters.ts';
 import type { InstanceSettings } from '../src/resources/instance.ts';
@@ -135,7 +135,7 @@ export function patroniSettings(input: SettingsInput): object {
     postgresql: {
       listen: `${local ? '127.0.0.1' : '*'}:${placed.port}`,
       connect_address: `${address}:${placed.port}`,
-      bin_dir: placed.bin_dir,
+      bin_dir: programsDir(placed.dir),
       data_dir: `${placed.dir}/data`,
       pgpass: `${placed.dir}/pgpass`,
       use_unix_socket: true,

@@ -71,7 +71,7 @@ export function savable(
     request: {
       ...request,
       async decide(view, tools) {
-        const intention = await request.decide(view, tools);
+        const intention = await request.decide(view, { ...tools, portsInDoubt: true });
         refusePasswords(given, intention);
         seen = { made_against: recordsOf(view), places: placesOf(intention) };
         return intention;
@@ -118,7 +118,8 @@ export async function readSavedPlan(app: App, file: string): Promise<OperationRe
     ...operation,
     async decide(view, tools) {
       assertUnchanged(saved, view);
-      const intention = await operation.decide(view, tools);
+      // The ports are those that were chosen after asking, where it was asked.
+      const intention = await operation.decide(view, { ...tools, portsInDoubt: true });
       if (JSON.stringify(placesOf(intention)) !== JSON.stringify(saved.places)) {
         throw stale(saved, 'the ports that it chose are not free any more', []);
       }

@@ -64,13 +64,16 @@ function reservedPorts(view: View): Map<string, Map<number, string>> {
   return reserved;
 }
 
-/** The instances of the spec with their places, or the error that says all that is in the way. */
+/**
+ * The instances of the spec with their places, or the error that says all that is in the way. Where the spec says which
+ * port Postgres has, all that is chosen is Patroni's, which hardly anything else uses: hosts are asked when in doubt.
+ */
 async function place(
   tools: OperationTools,
   view: View,
   input: CreationInput,
   instances: readonly InstanceRecord[],
-): Promise<readonly PlacedInstance[]> {
+): Promise<{ readonly instances: readonly PlacedInstance[]; readonly assumed: boolean }> {
   const { spec, positions } = input;
   refuseCorruptHosts(
     view.snapshot,
@@ -91,11 +94,15 @@ async function place(
   // What the records alone can refuse is refused before any host is asked.
   const first = placeInstances({ ...request, listening: new Map() });
   if (!first.ok) throw refused(first, input);
-  if (fresh.length === 0) return first.instances;
+  if (fresh.length === 0) return { instances: first.instances, assumed: false };
+  if (portIsGiven(spec) && tools.portsInDoubt !== true) return { instances: first.instances, assumed: true };
   const placed = placeInstances({ ...request, listening: await listeningOn(tools, fresh) });
   if (!placed.ok) throw refused(placed, { spec, positions });
-  return placed.instances;
+  return { instances: placed.instances, assumed: false };
 }
+
+const portIsGiven = (spec: DatabaseSpec): boolean =>
+  spec.nodes.every((node) => (node.port ?? spec.port) !== undefined);
 
 function refused(
   problems: Extract<ReturnType<typeof placeInstances>, { ok: false }>,
@@ -153,7 +160,7 @@ export async function intentionFor(given: {
   const { view, tools, input, records, lostHosts = new Set<string>() } = given;
   const { spec, stored } = input;
   const before = view.snapshot.database?.value;
-  const instances = await place(tools, view, input, records);
+  const { instances, assumed } = await place(tools, view, input, records);
   const ids = instances.map(({ instance_id }) => instance_id);
   const etcdUsers = (await mayLockOut(tools.store)) ? ids : null;
   const etcdTls = neededTls(instances, tools);
@@ -188,6 +195,7 @@ export async function intentionFor(given: {
       patroni_port: placed.patroni_port,
     })),
     ports: newPorts(view, instances),
+    portsAssumed: assumed,
     secrets: passwords.fresh,
     obsoleteSecrets: obsoleteSecrets(needed),
     lostHosts,

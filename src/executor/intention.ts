@@ -29,6 +29,8 @@ export interface Intention {
   readonly instances: readonly InstanceDraft[];
   /** Ports to reserve that are not yet. */
   readonly ports: readonly PortReservation[];
+  /** Ports were chosen without asking the hosts what is in use; where their checks find one that is, they are asked. */
+  readonly portsAssumed?: boolean;
   /** Names of secrets that are of no use once the operation has succeeded. */
   readonly obsoleteSecrets?: readonly string[];
   /** Hosts that are lost for good: what is on them leaves the state, and nothing is done there. */

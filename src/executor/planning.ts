@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
-import { PgctlError } from '../errors.ts';
+import { PgctlError, toPgctlError } from '../errors.ts';
 import { canonicalJson } from '../json.ts';
 import { migrate } from '../plan/migrate.ts';
 import type { Plan } from '../plan/plan.ts';
@@ -62,10 +62,20 @@ async function leaderOf(store: Store, scope: string, lostHosts: ReadonlySet<stri
   }
 }
 
+/** That a host cannot be used as it is, and maybe only because of a port that was chosen without asking. */
+class PortsInDoubt extends Error {}
+
 /** Refreshes, plans and checks. Only reads. */
 export async function planWork(tools: OperationTools, request: OperationRequest): Promise<Planned> {
+  const view = await readView(tools.store, request.databaseId);
+  return planOn(view, tools, request).catch((error: unknown) => {
+    if (!(error instanceof PortsInDoubt)) throw error;
+    return planOn(view, { ...tools, portsInDoubt: true }, request);
+  });
+}
+
+async function planOn(view: View, tools: OperationTools, request: OperationRequest): Promise<Planned> {
   const { store, transport, report } = tools;
-  const view = await readView(store, request.databaseId);
   const intention = await request.decide(view, tools);
   const stored = view.snapshot.resources.map(({ value }) => migrate(value, MIGRATIONS));
   const state = new Map<ResourceKey, StoredResource>(
@@ -97,7 +107,10 @@ export async function planWork(tools: OperationTools, request: OperationRequest)
   await checkPlans(
     { transport, around, bounds: tools },
     { plans, primaries: view.snapshot.patroni, unreachableHosts: refreshed.unreachableHosts },
-  );
+  ).catch((error: unknown) => {
+    const doubtful = intention.portsAssumed === true && toPgctlError(error).code === 'host_unusable';
+    throw doubtful ? new PortsInDoubt() : error;
+  });
   return planned;
 }
 

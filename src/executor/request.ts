@@ -39,4 +39,6 @@ export interface OperationTools {
   readonly spool: Spool;
   /** Ends what only reads. */
   readonly signal?: AbortSignal;
+  /** Whether to ask hosts which ports are in use before one is chosen, also where that is rare. */
+  readonly portsInDoubt?: boolean;
 }

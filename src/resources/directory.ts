@@ -45,17 +45,19 @@ pgctl_ours() { [ ! -L "$path" ] && [ "$(cat "$path/${STAMP_FILE}" 2>/dev/null)" 
  * above it. They are known by names that only this instance's have.
  */
 const SWEEP = `
-base=$(dirname "$path") name=$(basename "$path")
+base=\${path%/*} name=\${path##*/}
 new=$base/.new.$name gone=$base/.gone.$name
 pgctl_sweep() {
-  rm -rf --one-file-system "$new" "$gone"
+  for left in "$new" "$gone"; do
+    if [ -e "$left" ] || [ -L "$left" ]; then rm -rf --one-file-system "$left"; fi
+  done
   near=$base
   while :; do
     for probe in "$near/.pgctl-probe.$name."??????; do
       if [ -d "$probe" ] && [ ! -L "$probe" ]; then rmdir "$probe" 2>/dev/null || :; fi
     done
-    [ "$near" != / ] || break
-    near=$(dirname "$near")
+    [ -n "$near" ] || break
+    near=\${near%/*}
   done
 }
 `;
@@ -72,13 +74,13 @@ if pgctl_there; then
   exit ${STEP_EXIT.notOurs}
 fi
 [ -d "$base" ] || install -d -m 0755 "$base"
-mkdir -m 0700 "$new"
 trap 'rm -rf "$new"' EXIT
-install -d -m 0700 "$new/bin"
+mkdir -m 0700 "$new" "$new/bin"
 printf '%s\\n' "$stamp" > "$new/${STAMP_FILE}"
 if [ "$(id -u)" = 0 ]; then chown -R "$owner:" "$new"; fi
 sync "$new/${STAMP_FILE}"
 mv -T "$new" "$path"
+trap - EXIT
 `;
 
 const REFRESH = `
@@ -113,10 +115,10 @@ if pgctl_there && ! pgctl_ours; then
   else is='not what pgctl made'; fi
   echo "$path is there already and is $is: move it away"
 fi
-near=$(dirname "$path")
-while [ ! -d "$near" ]; do
+near=\${path%/*}
+while [ ! -d "\${near:=/}" ]; do
   if [ -e "$near" ]; then echo "$near is not a directory"; exit 0; fi
-  near=$(dirname "$near")
+  near=\${near%/*}
 done
 probe=$(mktemp -d "$near/.pgctl-probe.\${path##*/}.XXXXXX" 2>/dev/null) && rmdir "$probe" ||
   echo "$near cannot be written to (read-only, full, or no rights)"

@@ -14,18 +14,23 @@
  * and only as long as the mark `initialized` was never set: a directory that once was whole is never touched.
  */
 export const PREPARE = `
-import base64, json, os, shutil, ssl, sys, time, urllib.error, urllib.request
+import base64, json, os, sys, time
 
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 with open(os.path.join(HERE, "prepare.json")) as f:
     CONF = json.load(f)
 
 
+# What speaks to etcd is loaded by who does: that takes longer than all the rest.
 def opener():
+    import urllib.request
+
     # Anew each time: the certificates may be replaced while this waits.
     handlers = [urllib.request.ProxyHandler({})]
     tls = CONF.get("tls")
     if tls:
+        import ssl
+
         context = ssl.create_default_context(cafile=tls["cacert"])
         # Newer Pythons want more of a CA than Patroni and pgctl do; who those reach must not be refused here.
         context.verify_flags &= ~ssl.VERIFY_X509_STRICT
@@ -44,6 +49,8 @@ class LockedOut(Exception):
 
 
 def post(url, body, token=None):
+    import urllib.request
+
     headers = {"Content-Type": "application/json"}
     if token:
         headers["Authorization"] = token
@@ -60,6 +67,8 @@ def token_of(endpoint):
     login = CONF.get("etcd")
     if not login:
         return None
+    import urllib.error
+
     try:
         return post(endpoint + "/v3/auth/authenticate", login)["token"]
     except urllib.error.HTTPError as refusal:
@@ -150,6 +159,8 @@ def clean():
         return 0
     data = os.path.join(HERE, "data")
     if os.path.isdir(data):
+        import shutil
+
         print("pgctl: removing what an unfinished initdb left in %s" % data, file=sys.stderr)
         shutil.rmtree(data)
     key = CONF["scope_prefix"] + "initialize"
@@ -205,4 +216,23 @@ ask 'select sum(pg_database_size(oid)) from pg_database' > "$here/data.size" || 
 sync "$here/initialized"
 mv -T "$here/data.new" "$data"
 rm -f "$here/data.size"
+`;
+
+/**
+ * Stands for pg_isready among the programs that Patroni uses. Patroni asks once a second whether a Postgres that starts
+ * accepts connections, and that is most of what a start, a restart or a new replica waits for: this answers when it
+ * does, or with what the last look said after a second.
+ */
+export const IS_READY = `#!/bin/sh
+bin=$(cat "$(dirname "$0")/../postgres-bin-dir") || exit 3
+turn=0
+while :; do
+  said=$("$bin/pg_isready" "$@" 2>&1)
+  status=$?
+  turn=$((turn + 1))
+  # Not yet: 1 it starts, 2 nobody answers.
+  case $status in 1|2) [ "$turn" -ge 15 ] || { sleep 0.05; continue; } ;; esac
+  printf '%s\\n' "$said"
+  exit "$status"
+done
 `;

@@ -60,7 +60,8 @@ const STALL_SECONDS = 90;
 const START_UNIT = `
 unit=$1
 if [ "$(systemctl is-active "$unit" || :)" = active ]; then systemctl reload "$unit" || :; fi
-systemctl --quiet enable "$unit" 2>/dev/null
+# It starts at boot by a link, of which a running systemd need not know: reading all units anew takes it a while.
+systemctl --quiet --no-reload enable "$unit" 2>/dev/null
 systemctl start "$unit" || :
 state=$(systemctl is-active "$unit" || :)
 case $state in active|activating|reloading) ;; *)
@@ -98,7 +99,7 @@ if [ -e "$dir/data/postmaster.pid" ] && row=$("$bin/psql" -XAtq -h "$socket" -p 
   case $row in primary*|replica*) exit 0 ;; *) exit 75 ;; esac
 fi
 # Looking at all of it takes longer than a turn, and from those who are starting.
-if [ -z "\${PGCTL_STALLED-}" ] && [ $((\${PGCTL_TURN:-0} % 3)) != 0 ]; then printf '%s\\n' "\${PGCTL_LAST-}"; exit 75; fi
+if [ -z "\${PGCTL_STALLED-}" ] && [ $((\${PGCTL_TURN:-0} % 10)) != 0 ]; then printf '%s\\n' "\${PGCTL_LAST-}"; exit 75; fi
 if [ "$manager" = systemd ]; then
   state=$(systemctl is-active "$unit" || :)
   case $state in active|activating|reloading|deactivating) ;; *)
@@ -143,8 +144,8 @@ bin=$1 patroni=$2 python=$3 wanted=$4
 if [ ! -x "$bin/postgres" ]; then
   echo "PostgreSQL \${wanted%%.*} is not installed ($bin/postgres is missing)"
 else
-  version=$("$bin/postgres" --version | sed -E 's/^[^0-9]*([0-9.]+).*/\\1/')
   case $wanted in *.*)
+    version=$("$bin/postgres" --version | sed -E 's/^[^0-9]*([0-9.]+).*/\\1/')
     if [ "$(printf '%s\\n%s\\n' "$wanted" "$version" | sort -V | head -n 1)" != "$wanted" ]; then
       echo "PostgreSQL $version is older than the $wanted that the spec asks for"
     fi ;;

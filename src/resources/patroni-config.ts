@@ -8,7 +8,7 @@ import type { FileStep, ScriptStep, Step } from '../steps/step.ts';
 import { findingsOf } from './directory.ts';
 import { ETCD_FILES, ETCD_FILE_NAMES, etcdFilePaths, type EtcdTls, type EtcdTlsDigests } from './etcd-tls.ts';
 import { REST_USER } from './patroni-client.ts';
-import { POST_BOOTSTRAP, PREPARE, REPLICA } from './host-scripts.ts';
+import { IS_READY, POST_BOOTSTRAP, PREPARE, REPLICA } from './host-scripts.ts';
 import { attributesOf, buildResource, type Found, type LifecycleContext, type ResourceType } from './type.ts';
 
 /** The accounts that Patroni and pgctl use, by the name of the secret that holds the password. */
@@ -93,7 +93,20 @@ export function patroniYaml(config: JsonObject): string {
   return yaml.replace(ESCAPED, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
-function files(a: PatroniConfigAttributes, context: LifecycleContext): FileStep[] {
+/** Where Patroni finds the programs of Postgres: links to all of them, and our own in the place of one. */
+export const programsDir = (dir: string): string => `${dir}/bin/pg`;
+
+function linkPrograms({ dir, bin_dir }: PatroniConfigAttributes): ScriptStep {
+  return {
+    kind: 'script',
+    name: `link the programs of ${bin_dir}`,
+    script: 'mkdir -p "$1"; ln -sf -t "$1" "$2"/*',
+    args: [programsDir(dir), bin_dir],
+    account: 'postgres',
+  };
+}
+
+function files(a: PatroniConfigAttributes, context: LifecycleContext): Step[] {
   const yaml = patroniYaml(withPasswords(a, context));
   const prepare = {
     instance_id: a.instance_id,
@@ -120,7 +133,9 @@ function files(a: PatroniConfigAttributes, context: LifecycleContext): FileStep[
       file(ETCD_FILES[name].file, '0600', context.secret(ETCD_FILES[name].secret)),
     ),
     file('bin/postgres-bin-dir', '0600', `${a.bin_dir}\n`),
-    file('bin/prepare', '0700', `#!${a.python}\n${PREPARE}`),
+    linkPrograms(a),
+    file('bin/pg/pg_isready', '0700', IS_READY),
+    file('bin/prepare', '0700', `#!${a.python} -IS\n${PREPARE}`),
     file('bin/post-bootstrap', '0700', POST_BOOTSTRAP),
     file('bin/replica', '0700', REPLICA),
     file('prepare.json', '0600', a.etcd_user === undefined ? prepareJson : new Secret(prepareJson)),
@@ -136,24 +151,46 @@ function files(a: PatroniConfigAttributes, context: LifecycleContext): FileStep[
 const CLOCK_LIMIT_SECONDS = 60;
 
 // Patroni's own Python, since that is what asks etcd later on; no proxy, for the same reason. One endpoint that
-// answers is enough. Not over TLS, where there are certificates to show; see checkEtcdOverTls.
+// answers is enough. By hand, for Python's own client takes longer to load than all else that a host is checked for.
+// Not over TLS, where there are certificates to show; see checkEtcdOverTls.
 const CHECK_ETCD = `
-"$1" - "$@" <<'END' 2>/dev/null || :
-import email.utils, ssl, sys, time, urllib.error, urllib.request
-opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+"$1" -IS - "$@" <<'END' 2>/dev/null || :
+import os, socket, sys, time
+
+os.environ["TZ"] = "UTC"
+time.tzset()
+MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+
+def date_of(url):
+    """What the server says of the time, in seconds; None where it does not say."""
+    place = url.split("://", 1)[1].split("/", 1)[0]
+    host, _, port = place.rpartition(":")
+    with socket.create_connection((host.strip("[]"), int(port)), timeout=5) as server:
+        server.sendall(("GET /version HTTP/1.0\\r\\nHost: %s\\r\\n\\r\\n" % place).encode())
+        answer = b""
+        while b"\\r\\n\\r\\n" not in answer:
+            more = server.recv(4096)
+            if not more:
+                break
+            answer += more
+    if not answer.startswith(b"HTTP/"):
+        raise OSError("it is no etcd that answers there")
+    for line in answer.decode("latin-1").split("\\r\\n"):
+        name, _, value = line.partition(":")
+        if name.lower() == "date":
+            _, day, month, year, clock, _ = value.split()
+            hms = [int(part) for part in clock.split(":")]
+            return time.mktime((int(year), MONTHS.index(month) + 1, int(day), *hms, 0, 0, 0))
+
 said = []
 for url in sys.argv[3:]:
     try:
-        date = opener.open(url + "/version", timeout=5).headers["Date"]
-    except urllib.error.HTTPError as answer:
-        date = answer.headers["Date"]
-    except Exception as error:
-        if isinstance(getattr(error, "reason", error), ssl.SSLError):
-            sys.exit()
-        said.append("etcd at %s cannot be reached from there: %s" % (url, getattr(error, "reason", error)))
+        date = date_of(url)
+    except (OSError, ValueError) as error:
+        said.append("etcd at %s cannot be reached from there: %s" % (url, error))
         continue
     if date:
-        off = time.time() - email.utils.parsedate_to_datetime(date).timestamp()
+        off = time.time() - date
         if abs(off) > int(sys.argv[2]):
             print("its clock is %d s %s that of etcd; keep it in step with NTP" % (abs(off), "ahead of" if off > 0 else "behind"))
     sys.exit()

@@ -1,7 +1,7 @@
 import { assertNever } from '../errors.ts';
 import { numberedLine } from './frames.ts';
 import { quoteShell } from './quote.ts';
-import { type HostStep, revealText, type StepOutput, type Text } from './step.ts';
+import { type FileStep, type HostStep, revealText, type StepOutput, type Text } from './step.ts';
 
 /**
  * Every exit status that the shell text of this folder uses with a meaning of its own (from sysexits.h where
@@ -16,31 +16,25 @@ export const STEP_EXIT = {
   stalled: 124,
 } as const;
 
-const WRITE_FILE = `
-path=$1 mode=$2 owner=$3
-new=$path.pgctl-new
-rm -f -- "$new"
-( umask 077; cat > "$new" )
-if [ "$(id -u)" = 0 ]; then chown -- "$owner" "$new"; fi
-chmod -- "$mode" "$new"
-sync -- "$new"
-mv -f -T -- "$new" "$path"
-`;
-
 // What it waits for is said while it waits, every other second at most: a copy of terabytes must not fill what
 // a job may print. The last words of the script go to its own stderr, so a stall says what it was waiting for;
-// then the script is asked once more, to say what else is known.
+// then the script is asked once more, to say what else is known. Whoever is waited for needs the processor: a turn
+// starts no shell, and only some turns ask for the time.
 const WAIT = `
 stall=$1 script=$2; shift 2
-last= since=$(date +%s) said= told=0 turn=0
+last= t=$(date +%s) said= told=0 turn=0
+since=$t
 while :; do
-  rc=0; now=$(PGCTL_TURN=$turn PGCTL_LAST=$last sh -euc "$script" pgctl "$@") || rc=$?
+  set +e
+  now=$(set -eu; PGCTL_TURN=$turn PGCTL_LAST=$last; eval "$script")
+  rc=$?
+  set -e
   case $rc in
     0) printf '%s\\n' "$now"; exit 0 ;;
     ${STEP_EXIT.notYet}) ;;
     *) printf '%s\\n' "$now" >&2; exit "$rc" ;;
   esac
-  t=$(date +%s)
+  if [ $((turn % 5)) = 4 ]; then t=$(date +%s); fi
   if [ "$now" != "$last" ]; then last=$now since=$t; fi
   if [ -n "\${PGCTL_SAYS-}" ] && [ "$now" != "$said" ] && [ $((t - told)) -ge 2 ]; then
     said=$now told=$t
@@ -73,17 +67,10 @@ interface Rendered {
   readonly stdin: Text;
 }
 
-function renderStep(step: HostStep, runUser: string): Rendered {
+function renderStep(step: Exclude<HostStep, FileStep>): Rendered {
   switch (step.kind) {
     case 'script':
       return { account: step.account, script: step.script, args: step.args, stdin: step.stdin ?? '' };
-    case 'file':
-      return {
-        account: 'admin',
-        script: WRITE_FILE,
-        args: [step.path, step.mode, step.owner === 'postgres' ? `${runUser}:` : 'root:'],
-        stdin: step.content,
-      };
     case 'sql':
       return {
         account: 'postgres',
@@ -114,27 +101,51 @@ function renderStep(step: HostStep, runUser: string): Rendered {
 // line that is no output, but says what a step is waiting for.
 //
 // A step costs the host the process it runs in, and one more where it has a stdin: hosts run dozens of steps, often
-// many hosts on one machine, and what forks around each of them would be most of what they do.
+// many hosts on one machine, and what forks around each of them would be most of what they do. A file needs no shell of
+// its own: it is written whole beside its place, synced and renamed.
 const PRELUDE = `
-pg_me=
+pg_me= pg_uid=
 PGCTL_SAYS="$pg_nonce says"
 export PGCTL_SAYS
-pgctl_step() {
-  pg_i=$1 pg_account=$2 pg_script=$3 pg_coding=$4 pg_stdin=$5; shift 5
-  printf '\\n%s begin %s\\n' "$pg_nonce" "$pg_i"
+pgctl_begin() {
+  printf '\\n%s begin %s\\n' "$pg_nonce" "$1"
   pg_rc=0
-  set -- sh -euc "$pg_script" pgctl "$@"
-  if [ "$pg_account" = postgres ]; then
-    [ -n "$pg_me" ] || pg_me=$(id -un)
-    [ "$pg_me" = "$pg_user" ] || set -- runuser -u "$pg_user" -- "$@"
-  fi
+}
+pgctl_end() {
+  printf '\\n%s end %s %s\\n' "$pg_nonce" "$1" "$pg_rc"
+  [ "$pg_rc" = 0 ] || exit "$pg_rc"
+}
+pgctl_feed() {
+  pg_coding=$1 pg_stdin=$2; shift 2
   case $pg_coding in
     none) "$@" < /dev/null || pg_rc=$? ;;
     plain) printf %s "$pg_stdin" | "$@" || pg_rc=$? ;;
     base64) printf %s "$pg_stdin" | base64 -d | "$@" || pg_rc=$? ;;
   esac
-  printf '\\n%s end %s %s\\n' "$pg_nonce" "$pg_i" "$pg_rc"
-  [ "$pg_rc" = 0 ] || exit "$pg_rc"
+}
+pgctl_step() {
+  pg_i=$1 pg_account=$2 pg_coding=$3 pg_stdin=$4 pg_script=$5; shift 5
+  pgctl_begin "$pg_i"
+  set -- sh -euc "$pg_script" pgctl "$@"
+  if [ "$pg_account" = postgres ]; then
+    [ -n "$pg_me" ] || pg_me=$(id -un)
+    [ "$pg_me" = "$pg_user" ] || set -- runuser -u "$pg_user" -- "$@"
+  fi
+  pgctl_feed "$pg_coding" "$pg_stdin" "$@"
+  pgctl_end "$pg_i"
+}
+# install takes away what has that name, and nobody else can read what it makes before it has its mode and owner.
+pgctl_write() {
+  pg_new=$1.pgctl-new
+  install -m "$2" \${3:+-o "$3"} -- /dev/stdin "$pg_new" && sync -- "$pg_new" && mv -f -T -- "$pg_new" "$1"
+}
+pgctl_file() {
+  pg_i=$1 pg_coding=$2 pg_stdin=$3 pg_owner=$6
+  pgctl_begin "$pg_i"
+  [ -n "$pg_uid" ] || pg_uid=$(id -u)
+  [ "$pg_uid" = 0 ] || pg_owner=
+  pgctl_feed "$pg_coding" "$pg_stdin" pgctl_write "$4" "$5" "$pg_owner"
+  pgctl_end "$pg_i"
 }
 `;
 
@@ -154,8 +165,13 @@ export function renderSteps(
   options: { readonly nonce: string; readonly runUser: string },
 ): string {
   const lines = steps.map((step, index) => {
-    const { account, script, args, stdin } = renderStep(step, options.runUser);
-    const words = [script, ...codedStdin(revealText(stdin)), ...args].map(quoteShell);
+    if (step.kind === 'file') {
+      const owner = step.owner === 'postgres' ? options.runUser : 'root';
+      const words = [...codedStdin(revealText(step.content)), step.path, step.mode, owner].map(quoteShell);
+      return ['pgctl_file', String(index), ...words].join(' ');
+    }
+    const { account, script, args, stdin } = renderStep(step);
+    const words = [...codedStdin(revealText(stdin)), script, ...args].map(quoteShell);
     return ['pgctl_step', String(index), account, ...words].join(' ');
   });
   return [

@@ -102,7 +102,7 @@ if [ "\${#script}" -ne "$length" ]; then echo 'what was to be run did not arrive
 exec 3<&0
 printf '%s' "$script" | base64 -d | setsid sh -s 3<&- 8>&- 9>&- &
 job=$!
-if [ "$fence" != - ]; then began "$job"; printf %s "$began" > "$fence.job.$job"; flock -u 8; fi
+if [ "$fence" != - ]; then began "$job"; printf %s "$began" > "$fence.job.$job"; exec 8>&-; fi
 setsid sh -c '
   while timeout ${HEARTBEAT_LIMIT_S} sh -c "IFS= read -r w"; do :; done
   kill -s TERM -- "-$1"; sleep 5; kill -s KILL -- "-$1"

@@ -279,3 +279,14 @@ describe('an operation under way', () => {
     expect(await databaseKeys()).toEqual([]);
   });
 });
+
+it('another port is chosen for Patroni where a stranger holds the usual one, also beside a port that was given', async () => {
+  const host = lab.host('host-1');
+  await host.run('systemd-run --quiet --unit=stranger python3 -m http.server 8008');
+  await expect.poll(async () => (await host.run('ss -ltn | grep -c :8008')).stdout.trim()).toBe('1');
+  await operator.json(['db', 'create', 'c', '--hosts', 'host-1', '--port', '5600']);
+  const [instance] = [...(await lab.etcd.dump('/pgctl/v1/instances/')).values()];
+  expect(JSON.parse(instance ?? '')).toMatchObject({ port: 5600, patroni_port: 8009, state: 'available' });
+  await operator.json(['db', 'delete', 'c', '--yes']);
+  await host.run('systemctl stop stranger');
+});

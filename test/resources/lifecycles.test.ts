@@ -33,6 +33,11 @@ function lifecycleOf(resource: Resource): Readonly<Record<string, readonly Step[
   };
 }
 
+const filesOf = (resource: Resource): FileStep[] =>
+  typeOf(resource)
+    .create(resource, CONTEXT)
+    .filter((step) => step.kind === 'file');
+
 const shown = (steps: readonly Step[] | null): string =>
   steps === null ? '(none)\n' : steps.length === 0 ? '(nothing to do)\n' : steps.map(shownStep).join('\n');
 
@@ -79,7 +84,7 @@ describe('every type', () => {
 
 describe('patroni_config of an instance that has a user in etcd', () => {
   const config = aConfigWithEtcdUser();
-  const steps = typeOf(config).create(config, CONTEXT) as FileStep[];
+  const steps = filesOf(config);
   const contentOf = (name: string): string =>
     revealText(steps.find(({ path }) => path.endsWith(`/${name}`))?.content ?? '');
 
@@ -104,7 +109,6 @@ describe('patroni_config of an instance that has a user in etcd', () => {
 describe('the configuration of an instance whose etcd is reached over TLS', () => {
   const config = aConfigOverTls();
   const type = typeOf(config);
-  const filesOf = (resource: Resource): FileStep[] => type.create(resource, CONTEXT) as FileStep[];
   const contentOf = (steps: readonly FileStep[], name: string): string =>
     revealText(steps.find(({ path }) => path === `${DIR}/${name}`)?.content ?? '');
   const paths = {
@@ -128,13 +132,13 @@ describe('the configuration of an instance whose etcd is reached over TLS', () =
     const bare = aConfigOverTls(['cacert']);
     const { etcd3 } = parse(contentOf(filesOf(bare), 'patroni.yml')) as { etcd3: object };
     expect(etcd3).toEqual({ hosts: ['10.0.0.9:2379'], protocol: 'https', cacert: paths.cacert });
-    const [removal, ...none] = type.update(bare, config, CONTEXT).filter((step) => step.kind === 'script');
+    const [, removal, ...none] = type.update(bare, config, CONTEXT).filter((step) => step.kind === 'script');
     expect([removal?.args, none]).toEqual([[paths.cert, paths.key], []]);
   });
 });
 
 describe('patroni_config', () => {
-  const steps = typeOf(aConfig()).create(aConfig(), CONTEXT) as FileStep[];
+  const steps = filesOf(aConfig());
   const yaml = steps.find(({ path }) => path.endsWith('/patroni.yml'));
 
   it('has the passwords in patroni.yml alone, which is a secret as a whole', () => {
@@ -168,7 +172,7 @@ describe('patroni_config', () => {
   it('writes texts that Patroni reads as texts: it takes a bare off for a boolean, and 1:30 for 90', () => {
     const parameters = { a: 'off', b: 'yes', c: '1:30', d: '0o7', e: '12', f: '1_000' };
     const config = aConfig({ postgresql: { parameters } });
-    const files = typeOf(config).create(config, CONTEXT) as FileStep[];
+    const files = filesOf(config);
     const text = revealText(files.find(({ path }) => path.endsWith('/patroni.yml'))?.content ?? '');
     expect((parse(text, { version: '1.1' }) as typeof config.attributes)['postgresql']).toMatchObject({
       parameters,
@@ -180,7 +184,7 @@ describe('patroni_config', () => {
     [false, aConfig({ bootstrap: undefined })],
   ])('tells the programs beside it whether this member bootstraps: %s', (bootstrap, resource) => {
     const config = JSON.parse(JSON.stringify(resource)) as Resource;
-    const files = typeOf(config).create(config, CONTEXT) as FileStep[];
+    const files = filesOf(config);
     const prepare = files.find(({ path }) => path.endsWith('/prepare.json'));
     expect(JSON.parse(revealText(prepare?.content ?? ''))).toMatchObject({ bootstrap });
   });

@@ -14,6 +14,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { execa } from 'execa';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { Secret } from '../../src/secret.ts';
 import { lineReader, saidReader } from '../../src/steps/lines.ts';
@@ -210,11 +211,17 @@ describe('file steps', () => {
     expect(spawnSync('test', ['-e', `${path}.pgctl-new`]).status).toBe(1);
   });
 
-  it('are private from their first byte on, not only once they have their mode', () => {
+  it('are private from their first byte on, not only once they have their mode', async () => {
     const path = join(dir, 'private');
-    // A mode that chmod refuses ends the step where the copy was just written.
-    expect(runSteps([file(path, new Secret(SECRET), 'bogus')]).status).not.toBe(0);
+    const content = new Secret(`${SECRET} with an ä`);
+    // What decodes the content stays a while, and so the copy is not yet whole.
+    const slowly = 'base64() { command base64 "$@"; sleep 1; }';
+    const steps = renderSteps([file(path, content, '0644')], { nonce: 'n', runUser: ME });
+    const writing = execa('sh', ['-s'], { input: `umask 0\n${slowly}\n${steps}` });
+    await vi.waitFor(() => expect(readFileSync(`${path}.pgctl-new`, 'utf8')).toBe(content.reveal()));
     expect(modeOf(`${path}.pgctl-new`)).toBe('0600');
+    await writing;
+    expect(modeOf(path)).toBe('0644');
   });
 
   it('replace a symbolic link rather than write through it', () => {
