@@ -1,4 +1,4 @@
-import { endGroup, type Exit, howItEnded, startChild } from './spawned.ts';
+import { endGroup, type Environment, type Exit, howItEnded, startChild } from './spawned.ts';
 import type { Job, JobResult } from './target.ts';
 import {
   FENCED_STATUS,
@@ -22,6 +22,7 @@ const END_GRACE_MS = 12_000;
 export interface ChildCommand {
   readonly file: string;
   readonly args: readonly string[];
+  readonly env?: Environment;
   /** How long the worker may take to say that it is there, in milliseconds. */
   readonly connectLimitMs: number;
 }
@@ -29,7 +30,7 @@ export interface ChildCommand {
 /** Runs one job through a child process that leads to the worker. Throws what the job's own `assertMayStart` does. */
 export async function runChild(command: ChildCommand, job: Job): Promise<JobResult> {
   job.assertMayStart?.();
-  const { child, exit: exited } = startChild(command.file, command.args, 'pipe');
+  const { child, exit: exited } = startChild(command.file, command.args, { stdio: 'pipe', ...command });
   const { stdin, stdout: output, stderr: complaints } = child ?? {};
   if (!child || !stdin || !output || !complaints) return neverBegan(await exited, command);
   let stdout = '';

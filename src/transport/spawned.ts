@@ -17,15 +17,27 @@ export interface Spawned {
 /** How long a child that was told to end may take over it, in milliseconds. */
 const END_GRACE_MS = 5_000;
 
+/** How a child is started. */
+export interface Start {
+  readonly stdio: StdioOptions;
+  /** The environment, where it was read before: Node reads each variable of its own anew for each child. */
+  readonly env?: Environment;
+}
+export type Environment = Readonly<Record<string, string | undefined>>;
+
 /**
  * Starts a child in a session of its own: otherwise Ctrl-C on the terminal would end it before pgctl can decide
  * anything. An operation may start thousands, so this is Node's own way: what execa does around every child (copies
  * of the environment, a watch over each stream) is as much work again as all that pgctl does about it.
  */
-export function startChild(file: string, args: readonly string[], stdio: StdioOptions): Spawned {
+export function startChild(
+  file: string,
+  args: readonly string[],
+  { stdio, env = process.env }: Start,
+): Spawned {
   let child: ChildProcess;
   try {
-    child = spawn(file, args, { stdio, detached: true });
+    child = spawn(file, args, { stdio, env, detached: true });
   } catch (thrown) {
     return { child: null, exit: Promise.resolve({ code: codeOf(thrown) }) };
   }
@@ -45,10 +57,10 @@ export function startChild(file: string, args: readonly string[], stdio: StdioOp
 export async function runChildToEnd(
   file: string,
   args: readonly string[],
-  { limitMs, signal }: { readonly limitMs: number; readonly signal?: AbortSignal },
+  { limitMs, signal, env }: { readonly limitMs: number; readonly signal?: AbortSignal } & Pick<Start, 'env'>,
 ): Promise<Exit> {
   if (signal?.aborted === true) return { signal: 'SIGTERM' };
-  const { child, exit } = startChild(file, args, 'ignore');
+  const { child, exit } = startChild(file, args, { stdio: 'ignore', ...(env === undefined ? {} : { env }) });
   const timers = new Set<NodeJS.Timeout>();
   const end = (): void => {
     endGroup(child, 'SIGTERM');

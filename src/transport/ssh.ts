@@ -1,8 +1,9 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { endMaster } from './mux.ts';
-import { howItEnded, runChildToEnd } from './spawned.ts';
+import { type Environment, howItEnded, runChildToEnd } from './spawned.ts';
 import type { Target } from './target.ts';
 
 /** How pgctl calls OpenSSH. */
@@ -12,6 +13,7 @@ export interface SshSettings {
   /** A private directory (0700) with a short path: sockets of masters and known_hosts files. */
   readonly runDir: string;
   readonly connectTimeoutMs: number;
+  readonly env?: Environment;
 }
 
 /** The user's own files come after pgctl's, so that a key accepted by hand counts as well. */
@@ -97,14 +99,14 @@ export async function openMaster(
   target: Target,
   signal: AbortSignal,
 ): Promise<string | null> {
-  await mkdir(settings.runDir, { recursive: true, mode: 0o700 });
-  await writeFile(
+  // At once, and not by and by: of a thousand hosts that is shorter than what waiting for it takes.
+  if (!existsSync(settings.runDir)) mkdirSync(settings.runDir, { recursive: true, mode: 0o700 });
+  writeFileSync(
     knownHostsOf(settings, target),
     target.hostKeys.map((key) => `${aliasOf(target)} ${key}\n`).join(''),
     { mode: 0o600 },
   );
   const log = join(settings.runDir, `${target.hostId}.log`);
-  await rm(log, { force: true });
   const result = await runChildToEnd(
     settings.program,
     [
@@ -114,7 +116,7 @@ export async function openMaster(
       ...strictOptions(settings, target),
       ...['--', target.address],
     ],
-    { limitMs: settings.connectTimeoutMs + 10_000, signal },
+    { ...settings, limitMs: settings.connectTimeoutMs + 10_000, signal },
   );
   if (result.exitCode === 0) return null;
   if (signal.aborted) return 'the attempt was given up';

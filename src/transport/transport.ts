@@ -50,7 +50,9 @@ export interface Transport {
   close(): Promise<void>;
 }
 
-export function openTransport(options: TransportOptions): Transport {
+export function openTransport(given: TransportOptions): Transport {
+  const env = given.env ?? { ...process.env };
+  const options = { ...given, env };
   const overall = limiter(options.parallel);
   const opening = limiter(OPENING);
   const perHost = new Map<string, ReturnType<typeof limiter>>();
@@ -70,12 +72,12 @@ export function openTransport(options: TransportOptions): Transport {
     const command = WORKER_COMMANDS[target.privileges];
     const connectLimitMs = options.connectTimeoutMs + 10_000;
     if (target.address === LOCAL_ADDRESS) {
-      return runChild({ file: 'sh', args: ['-c', command], connectLimitMs }, job);
+      return runChild({ file: 'sh', args: ['-c', command], env, connectLimitMs }, job);
     }
     const failure = await connect(target);
     if (failure !== null) return { kind: 'unreachable', reason: failure };
     const args = sshArguments(options, target, command);
-    return runChild({ file: options.program, args, connectLimitMs }, job);
+    return runChild({ file: options.program, args, env, connectLimitMs }, job);
   };
 
   return {
