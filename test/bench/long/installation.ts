@@ -2,7 +2,11 @@ import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Lab } from '../../lab/lab.ts';
 
-/** The three instances that pgctl makes, to be made by other means as well: the same files, the same units. */
+/**
+ * The three instances that pgctl makes, to be made by other means as well: the same files, the same units. Postgres's
+ * programs are its own, as whoever writes a Patroni configuration has them: that Patroni's look at a starting Postgres
+ * takes no second (`IS_READY`) is what pgctl does about a create.
+ */
 export interface Installation {
   readonly scope: string;
   readonly port: number;
@@ -41,6 +45,13 @@ export async function installationOf(
     for (const name of ['bin', 'prepare.json', 'patroni.yml']) {
       await cp(join(host.root, dir(host.id), name), join(own, name), { recursive: true });
     }
+    await rm(join(own, 'bin/pg'), { recursive: true });
+    const config = join(own, 'patroni.yml');
+    const plain = (await readFile(config, 'utf8')).replace(
+      `bin_dir: "${dir(host.id)}/bin/pg"`,
+      `bin_dir: "${binDir}"`,
+    );
+    await writeFile(config, plain);
     const text = await readFile(join(host.root, 'etc/systemd/system', unit(host.id)), 'utf8');
     // Its guard would ask pgctl's own records, in which this instance is not.
     await writeFile(join(files, `${host.id}.service`), text.replace(/^ExecCondition=.*\n/m, ''));
