@@ -16,6 +16,8 @@ export interface Surroundings {
   readonly state: ReadonlyMap<ResourceKey, StoredResource>;
   /** What the plans delete; absent while there are none. */
   readonly leaving?: ReadonlySet<ResourceKey>;
+  /** What they create. */
+  readonly coming?: ReadonlySet<ResourceKey>;
   /** Host id of a node's primary as Patroni says at this moment, or null. */
   primaryOf(scope: string): Promise<string | null>;
 }
@@ -53,6 +55,10 @@ export async function placeOf(resource: Resource, around: Surroundings): Promise
 /** The node that an instance's resource is of: its id is `<database>.<node>.<host>`. */
 export const scopeOf = ({ id }: Resource): string => id.slice(0, id.lastIndexOf('.'));
 
+/** The node that a resource is of, or is inside of. */
+const nodeOf = (resource: Resource): string =>
+  resource.executor.kind === 'primary' ? resource.executor.node : scopeOf(resource);
+
 /** What a resource's methods may know when they run at a place. */
 export function contextAt(place: Place, resource: Resource, around: Surroundings): LifecycleContext {
   return {
@@ -79,7 +85,13 @@ export function contextAt(place: Place, resource: Resource, around: Surroundings
       }
       return server;
     },
-    nodeLeaves: () => around.leaving?.has(`patroni_scope/${scopeOf(resource)}`) ?? false,
+    nodeLeaves: () => around.leaving?.has(`patroni_scope/${nodeOf(resource)}`) ?? false,
+    nodeBegins() {
+      const node = nodeOf(resource);
+      const instances = [...around.state.keys()].filter((key) => key.startsWith(`instance/${node}.`));
+      const made = (key: ResourceKey): boolean => around.coming?.has(key) ?? false;
+      return made(`patroni_scope/${node}`) && instances.every(made);
+    },
   };
 }
 

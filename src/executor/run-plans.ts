@@ -76,7 +76,10 @@ export type RunOutcome =
  * after it do not run. Each outcome is written as it happens.
  */
 export async function runPlans(given: PlansRun, plans: readonly Plan[]): Promise<RunOutcome> {
-  const run = { ...given, around: { ...given.around, leaving: leavingIn(plans) } };
+  const run = {
+    ...given,
+    around: { ...given.around, leaving: keysOf(plans, 'delete'), coming: keysOf(plans, 'create') },
+  };
   const total = plans.reduce((sum, plan) => sum + plan.length, 0);
   let number = 0;
   for (const [p, plan] of plans.entries()) {
@@ -97,9 +100,9 @@ export async function runPlans(given: PlansRun, plans: readonly Plan[]): Promise
   return { kind: 'completed' };
 }
 
-/** What the plans delete. */
-function leavingIn(plans: readonly Plan[]): ReadonlySet<ResourceKey> {
-  const events = plans.flat(2).filter(({ type }) => type === 'delete');
+/** What the plans delete, or create. */
+function keysOf(plans: readonly Plan[], what: PlanEvent['type']): ReadonlySet<ResourceKey> {
+  const events = plans.flat(2).filter(({ type }) => type === what);
   return new Set(events.map(({ resource }) => resourceKey(resource)));
 }
 

@@ -30,7 +30,8 @@ export const clusterConfigType: ResourceType = {
   version: 1,
   verbs: { create: 'configure cluster', update: 'configure cluster', delete: 'drop configuration' },
   refresh: () => null,
-  create: configure,
+  // A cluster that begins was begun with it.
+  create: (resource, context) => (context.nodeBegins() ? [] : configure(resource, context)),
   update: (resource, _previous, context) => configure(resource, context),
   inert: (type) => type === 'delete',
   // It goes with the cluster's keys.

@@ -84,8 +84,10 @@ export const nodeType: ResourceType = {
   version: 1,
   verbs: { create: 'await replicas', update: 'await replicas', delete: 'forget node' },
   refresh: () => null,
-  // That etcd shows the members of a new one is waited for at the end of the operation, see `untilTold`.
-  create: (resource, context) => onPrimary(resource, context, (a) => allStream(a, context)),
+  // Where it begins, each instance has just waited until it streams. That etcd shows the members of a new one is waited
+  // for at the end of the operation, see `untilTold`.
+  create: (resource, context) =>
+    onPrimary(resource, context, (a) => (context.nodeBegins() ? [] : allStream(a, context))),
   update: (resource, _previous, context) =>
     onPrimary(resource, context, (a) => [gather(a, context), ...allStream(a, context)]),
   inert: (type, resource) => type === 'delete' || attributesOf<NodeAttributes>(resource).members.length === 0,

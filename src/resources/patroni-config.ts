@@ -102,7 +102,7 @@ function linkPrograms({ dir, bin_dir }: PatroniConfigAttributes): ScriptStep {
     name: `link the programs of ${bin_dir}`,
     script: 'mkdir -p "$1"; ln -sf -t "$1" "$2"/*',
     args: [programsDir(dir), bin_dir],
-    account: 'postgres',
+    account: 'admin',
   };
 }
 

@@ -25,6 +25,8 @@ export interface LifecycleContext {
   instance(): Resource;
   /** Whether the whole node that an instance's resource is of is deleted by the same operation. */
   nodeLeaves(): boolean;
+  /** Whether the resource's node begins in this run: its keys in etcd and all of its instances are made by it. */
+  nodeBegins(): boolean;
 }
 
 /** What an event that is to be marked is checked for. */

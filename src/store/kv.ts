@@ -142,6 +142,11 @@ export class Kv {
     }
   }
 
+  /** That changes follow, which only gRPC makes: it is loaded at once, and the reads before them wait for it as well. */
+  expectChanges(): void {
+    this.#load().catch(() => undefined);
+  }
+
   #load(): Promise<Calls> {
     this.#calls ??= import('./calls.ts');
     return this.#calls;

@@ -137,6 +137,7 @@ export class Store {
    * @throws PgctlError `store_newer`, `secret_key`
    */
   prepareToChange(): Promise<Changeable> {
+    this.kv.expectChanges();
     this.#changeable ??= prepareToChange(this.kv, this.keys, this.#keyFile).catch((error: unknown) => {
       this.#changeable = null;
       throw error;

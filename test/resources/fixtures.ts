@@ -35,6 +35,7 @@ export const SECRETS: Readonly<Record<string, string>> = {
 
 export const CONTEXT: LifecycleContext = {
   nodeLeaves: () => false,
+  nodeBegins: () => false,
   secret(name) {
     const value = SECRETS[name];
     if (value === undefined) throw new Error(`no secret ${name}`);

@@ -55,6 +55,9 @@ describe('every type', () => {
     const orderly = shown(type.delete(resource, CONTEXT));
     const atOnce = shown(type.delete(resource, { ...CONTEXT, nodeLeaves: () => true }));
     if (atOnce !== orderly) text.push(`## delete with its whole node: ${type.verbs.delete}\n\n${atOnce}`);
+    const usual = shown(type.create(resource, CONTEXT));
+    const begun = shown(type.create(resource, { ...CONTEXT, nodeBegins: () => true }));
+    if (begun !== usual) text.push(`## create where its node begins: ${type.verbs.create}\n\n${begun}`);
     await expect(text.join('\n')).toMatchFileSnapshot(`goldens/${resource.type}.txt`);
   });
 
