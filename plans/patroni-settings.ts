@@ -19,10 +19,10 @@ export interface SettingsInput {
 const PEER_MAP = 'pgctl';
 
 /**
- * What Postgres has other defaults for. A replica that finds its primary away asks again after a second, not after
+ * What Postgres has other defaults for. A replica that finds its primary away asks again after half a second, not after
  * five: whoever restarts or moves a primary waits for that.
  */
-const DEFAULTS = { wal_retrieve_retry_interval: '1s' } as const;
+const DEFAULTS = { wal_retrieve_retry_interval: '500ms' } as const;
 
 /** The parameters that stand in an instance's own configuration; the others are the cluster's. */
 function ownParameters(input: SettingsInput): Record<string, string> {

@@ -88,7 +88,7 @@ describe('Patroni is configured', () => {
     for (const member of [first, second]) {
       expect(member?.postgresql.parameters).toEqual({
         work_mem: '8MB',
-        wal_retrieve_retry_interval: '1s',
+        wal_retrieve_retry_interval: '500ms',
         unix_socket_directories: '/run/postgresql',
         password_encryption: 'scram-sha-256',
       });
