@@ -220,18 +220,19 @@ rm -f "$here/data.size"
 
 /**
  * Stands for pg_isready among the programs that Patroni uses. Patroni asks once a second whether a Postgres that starts
- * accepts connections, and that is most of what a start, a restart or a new replica waits for: this answers when it
- * does, or with what the last look said after a second.
+ * accepts connections, and that is most of what a start, a restart or a new replica waits for: this looks on for most of
+ * that second, and answers as soon as Postgres does. One that hangs takes pg_isready's own three seconds and no more:
+ * Patroni does nothing else meanwhile, and has a lease to keep.
  */
 export const IS_READY = `#!/bin/sh
 bin=$(cat "$(dirname "$0")/../postgres-bin-dir") || exit 3
-turn=0
+ms() { echo $(($(date +%s%N) / 1000000)); }
+end=$(($(ms) + 700))
 while :; do
   said=$("$bin/pg_isready" "$@" 2>&1)
   status=$?
-  turn=$((turn + 1))
   # Not yet: 1 it starts, 2 nobody answers.
-  case $status in 1|2) [ "$turn" -ge 15 ] || { sleep 0.05; continue; } ;; esac
+  case $status in 1|2) if [ "$(ms)" -lt "$end" ]; then sleep 0.05; continue; fi ;; esac
   printf '%s\\n' "$said"
   exit "$status"
 done

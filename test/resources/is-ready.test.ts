@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
 import { afterAll, beforeEach, expect, it } from 'vitest';
 import { IS_READY } from '../../src/resources/host-scripts.ts';
 
@@ -19,12 +20,16 @@ beforeEach(() => {
 });
 
 /** Of a Postgres that answers with these statuses, one after the other; the last one stays. */
-function ask(statuses: readonly number[]): { readonly status: number | null; readonly stdout: string } {
+function ask(
+  statuses: readonly number[],
+  first = ':',
+): { readonly status: number | null; readonly stdout: string } {
   writeFileSync(answers, `${statuses.join('\n')}\n`);
   writeFileSync(
     join(root, 'real/pg_isready'),
     `#!/bin/sh
 echo "$*" >> ${calls}
+${first}
 status=$(head -n 1 ${answers})
 [ "$(wc -l < ${answers})" -eq 1 ] || sed -i 1d ${answers}
 echo "says $status"
@@ -48,7 +53,14 @@ it('waits while nobody answers, and while Postgres starts, and says the last wor
   expect(asked()).toHaveLength(4);
 });
 
-it.each([[1], [2]])('gives the word back to Patroni after a second: %i', (status) => {
+it.each([[1], [2]])('gives the word back to Patroni within its second: %i', (status) => {
+  const since = performance.now();
   expect(ask([status])).toMatchObject({ status, stdout: `says ${status}\n` });
-  expect(asked()).toHaveLength(15);
+  expect(performance.now() - since).toBeGreaterThan(650);
+  expect(asked().length).toBeGreaterThan(2);
+});
+
+it('asks a Postgres that hangs no second time', () => {
+  expect(ask([2], 'sleep 0.8')).toMatchObject({ status: 2, stdout: 'says 2\n' });
+  expect(asked()).toHaveLength(1);
 });
