@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { PlanEvent } from '../plan/plan.ts';
 import type { Resource, ResourceKey } from '../plan/resource.ts';
 import { DYNAMIC_PARAMETERS } from '../spec/parameters.ts';
+import { SLOW_TURN } from '../steps/render.ts';
 import type { ScriptStep, SqlConnection, Step, WaitStep } from '../steps/step.ts';
 import { patroniClientStep } from './patroni-client.ts';
 import { instanceCost } from './instance-cost.ts';
@@ -98,8 +99,10 @@ if [ -e "$dir/data/postmaster.pid" ] && row=$("$bin/psql" -XAtq -h "$socket" -p 
   printf '%s\\n' "$row"
   case $row in primary*|replica*) exit 0 ;; *) exit 75 ;; esac
 fi
-# Looking at all of it takes longer than a turn, and from those who are starting.
-if [ -z "\${PGCTL_STALLED-}" ] && [ $((\${PGCTL_TURN:-0} % 10)) != 0 ]; then printf '%s\\n' "\${PGCTL_LAST-}"; exit 75; fi
+# Looking at all of it takes longer than a turn, and from those who are starting: once a second, whatever a turn takes.
+turn=\${PGCTL_TURN:-0} every=10
+if [ "$turn" -ge ${SLOW_TURN} ]; then every=3; fi
+if [ -z "\${PGCTL_STALLED-}" ] && [ $((turn % every)) != 0 ]; then printf '%s\\n' "\${PGCTL_LAST-}"; exit 75; fi
 if [ "$manager" = systemd ]; then
   state=$(systemctl is-active "$unit" || :)
   case $state in active|activating|reloading|deactivating) ;; *)

@@ -16,14 +16,17 @@ export const STEP_EXIT = {
   stalled: 124,
 } as const;
 
+/** Turns of a wait that are a tenth of a second apart; those after them are three. */
+export const SLOW_TURN = 100;
+
 // What it waits for is said while it waits, every other second at most: a copy of terabytes must not fill what
 // a job may print. The last words of the script go to its own stderr, so a stall says what it was waiting for;
 // then the script is asked once more, to say what else is known. Whoever is waited for needs the processor: a turn
 // starts no shell, and only some turns ask for the time.
 const WAIT = `
 stall=$1 script=$2; shift 2
-last= t=$(date +%s) said= told=0 turn=0
-since=$t
+last= since=$(date +%s) said= told=0 turn=0
+t=$since
 while :; do
   set +e
   now=$(set -eu; PGCTL_TURN=$turn PGCTL_LAST=$last; eval "$script")
@@ -34,7 +37,7 @@ while :; do
     ${STEP_EXIT.notYet}) ;;
     *) printf '%s\\n' "$now" >&2; exit "$rc" ;;
   esac
-  if [ $((turn % 5)) = 4 ]; then t=$(date +%s); fi
+  if [ "$now" != "$last" ] || [ $((turn % 5)) = 4 ]; then t=$(date +%s); fi
   if [ "$now" != "$last" ]; then last=$now since=$t; fi
   if [ -n "\${PGCTL_SAYS-}" ] && [ "$now" != "$said" ] && [ $((t - told)) -ge 2 ]; then
     said=$now told=$t
@@ -47,7 +50,7 @@ while :; do
   fi
   turn=$((turn + 1))
   # What takes long need not be looked at so often.
-  if [ "$turn" -lt 100 ]; then sleep 0.1; else sleep 0.3; fi
+  if [ "$turn" -lt ${SLOW_TURN} ]; then sleep 0.1; else sleep 0.3; fi
 done
 `;
 

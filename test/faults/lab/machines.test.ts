@@ -39,6 +39,15 @@ const add = (host: LabHost): ReturnType<LabWorld['run']> =>
 /** Every Postgres server of a host: the process that all its others are children of. */
 const servers = (host: LabHost): Promise<number[]> => host.pids(/^\S*\/postgres -D /);
 
+/** Kills a process; undefined where it is gone already, as children of a killed server are that have no name of their own yet. */
+function kill(pid: number): true | undefined {
+  try {
+    return process.kill(pid, 'SIGKILL');
+  } catch {
+    return undefined;
+  }
+}
+
 async function created(id: string, host: LabHost, port: number): Promise<Convergence> {
   const file = await writeSpec(lab, { id, hosts: [host.id], port });
   return { command: ['db', 'create', '-f', file], plan: ['-f', file] };
@@ -61,12 +70,12 @@ describe('a Postgres that is killed', () => {
     const killed: number[] = [];
     const run = world.begin(wanted.command);
     for (let kills = 0; kills < 2; kills++) {
-      const [pid = 0] = await until('a Postgres of shop', 60_000, async () => {
-        const now = (await servers(one)).filter((each) => !killed.includes(each));
-        return now.length > 0 ? now : undefined;
+      await until('a Postgres of shop', 60_000, async () => {
+        const pid = (await servers(one)).find((each) => !killed.includes(each));
+        if (pid === undefined) return undefined;
+        killed.push(pid);
+        return kill(pid);
       });
-      process.kill(pid, 'SIGKILL');
-      killed.push(pid);
     }
     expect([0, 1, 9]).toContain((await run.ended).exitCode);
     await expectTruthful(world);
