@@ -202,6 +202,9 @@ for word; do
 done
 bin=$(cat "$here/bin/postgres-bin-dir")
 rm -rf "$here/data.new"
+# For who waits: how often it was begun. Where that cannot be written there is no room for a copy either.
+{ read -r attempt < "$here/data.attempt"; } 2>/dev/null || attempt=0
+echo "$((attempt + 1))" > "$here/data.attempt" || :
 ask() { PGCONNECT_TIMEOUT=5 PGDATABASE=postgres "$bin/psql" -XAtq --no-password --dbname="$connection" -c "$1" 2>/dev/null; }
 # The slot that the primary's Patroni makes at its next loop, ten seconds later at worst: until then the copy would not
 # stream, and what is written meanwhile would be kept by nobody. Where the primary does not say, it is copied all the same.
@@ -215,7 +218,7 @@ ask 'select sum(pg_database_size(oid)) from pg_database' > "$here/data.size" || 
 : > "$here/initialized"
 sync "$here/initialized"
 mv -T "$here/data.new" "$data"
-rm -f "$here/data.size"
+rm -f "$here/data.size" "$here/data.attempt"
 `;
 
 /**

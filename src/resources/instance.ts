@@ -101,6 +101,8 @@ if [ -e "$dir/data/postmaster.pid" ] && row=$("$bin/psql" -XAtq -h "$socket" -p 
 fi
 # Looking at all of it takes longer than a turn, and from those who are starting: once a second, whatever a turn takes.
 turn=\${PGCTL_TURN:-0} every=10
+# Of an earlier operation.
+if [ "\${PGCTL_TURN-}" = 0 ] && [ -e "$dir/data.attempt" ]; then rm -f "$dir/data.attempt"; fi
 if [ "$turn" -ge ${SLOW_TURN} ]; then every=3; fi
 if [ -z "\${PGCTL_STALLED-}" ] && [ $((turn % every)) != 0 ]; then printf '%s\\n' "\${PGCTL_LAST-}"; exit 75; fi
 if [ "$manager" = systemd ]; then
@@ -120,6 +122,9 @@ set -- \${PGCTL_LAST-}
 case "\${1-}" in starting,|copying,) before=$2 ;; esac
 case "\${PGCTL_LAST-}" in *'(attempt '*) attempt=\${PGCTL_LAST##*attempt } attempt=\${attempt%)} ;; esac
 if [ $((size * 2)) -lt "$before" ]; then attempt=$((attempt + 1)); fi
+# A copy says itself which one it is; of an initdb only its size tells.
+said=$(head -n 1 "$dir/data.attempt" 2>/dev/null) || said=
+case $said in ''|*[!0-9]*) ;; *) attempt=$said ;; esac
 if [ "$attempt" -gt ${ATTEMPTS} ]; then
   words 10; echo "its data was begun anew ${ATTEMPTS} times, and did not become whole"; exit 1
 fi

@@ -44,6 +44,23 @@ it('an instance whose data is begun anew again and again is given up, and its lo
   ]);
 });
 
+it('one whose copy is begun anew is told by the copy, however seldom it is looked at', () => {
+  const attempts = 'for n in 1 2 3 4 5 6; do echo $n > data.attempt; sleep 0.7; done; sleep 30';
+  const child = patroni(
+    `rm -rf data; sleep 0.3; mkdir -p data.new; head -c 4M /dev/zero > data.new/1; ${attempts}`,
+  );
+  // Of an earlier operation, which does not count.
+  writeFileSync(join(dir, 'data.attempt'), '17\n');
+  const ran = runSteps([ready('exit 2')]);
+  child.kill();
+  rmSync(join(dir, 'data.new'), { recursive: true });
+  rmSync(join(dir, 'data.attempt'));
+  expect([ran.status, ran.stderr]).toEqual([
+    1,
+    'the copy failed\nits data was begun anew 5 times, and did not become whole\n',
+  ]);
+});
+
 it('one that was begun anew once and then serves is ready', () => {
   const child = patroni(
     'mkdir -p data; head -c 4M /dev/zero > data/1; sleep 0.5; rm data/1; sleep 0.5; head -c 4M /dev/zero > data/1; touch up data/postmaster.pid; sleep 30',
