@@ -239,7 +239,7 @@ describe('a host that is lost, or stops answering, in the middle', () => {
     const run = world.begin(restart);
     await run.says(/restart late\.n1\.host-2 …/);
     await until('a step on host-2', 20_000, async () => {
-      const pids = await two.pids(/^sh -euc /);
+      const pids = await two.pids(/^sh -euc |^\S*python\S* -c /);
       return pids.length > 0 ? true : undefined;
     });
     await two.freeze();
