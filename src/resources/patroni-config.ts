@@ -94,7 +94,8 @@ export function patroniYaml(config: JsonObject): string {
 }
 
 /** Where Patroni finds the programs of Postgres: links to all of them, and our own in the place of one. */
-export const programsDir = (dir: string): string => `${dir}/bin/pg`;
+const PROGRAMS = 'bin/pg';
+export const programsDir = (dir: string): string => `${dir}/${PROGRAMS}`;
 
 function linkPrograms({ dir, bin_dir }: PatroniConfigAttributes): ScriptStep {
   return {
@@ -134,7 +135,7 @@ function files(a: PatroniConfigAttributes, context: LifecycleContext): Step[] {
     ),
     file('bin/postgres-bin-dir', '0600', `${a.bin_dir}\n`),
     linkPrograms(a),
-    file('bin/pg/pg_isready', '0700', IS_READY),
+    file(`${PROGRAMS}/pg_isready`, '0700', IS_READY),
     file('bin/prepare', '0700', `#!${a.python} -IS\n${PREPARE}`),
     file('bin/post-bootstrap', '0700', POST_BOOTSTRAP),
     file('bin/replica', '0700', REPLICA),

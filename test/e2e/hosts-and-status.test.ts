@@ -75,8 +75,8 @@ describe('hosts', () => {
       Promise.all(
         lab.hosts.map(async (host) => (await host.run("ss -Htn state established '( sport = :22 )'")).stdout),
       );
-    const watching = setInterval(() => void connections().then((now) => seen.push(now.join(''))), 50);
     const seen: string[] = [];
+    const watching = setInterval(() => void connections().then((now) => seen.push(now.join(''))), 50);
     await operator.json(['host', 'list', '--check']);
     clearInterval(watching);
     expect(await connections()).toEqual(['', '', '']);

@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { rootCertificates } from 'node:tls';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -45,9 +45,9 @@ function putDependencies(to: string): void {
 }
 
 /** As somebody who has nothing but the package runs it. */
-const pgctl = (args: readonly string[], input = '') =>
+const pgctl = (args: readonly string[], input = '', more: Readonly<Record<string, string>> = {}) =>
   execa(join(dir, 'node_modules/.bin/pgctl'), args, {
-    env: { PATH: process.env.PATH ?? '', HOME: dir },
+    env: { PATH: process.env.PATH ?? '', HOME: dir, ...more },
     extendEnv: false,
     cwd: dir,
     input,
@@ -106,20 +106,28 @@ describe('the package', () => {
     expect([topic.exitCode, topic.stderr]).toEqual([0, '']);
   });
 
-  it('comes with what V8 compiled of it, which this Node takes', async () => {
-    const main = packed.find((path) => /^dist\/lib\/main-/.test(path)) ?? '';
-    const file = join(compiledDir(join(ROOT, 'dist')), `${basename(main)}.bin`);
-    // A process of its own: the tests' has flags of V8 that are not as pgctl finds them.
-    const { stdout } = await execa(process.execPath, [
-      '-p',
-      `const { readFileSync } = require('fs'), { Script } = require('vm'), { wrap } = require('module');
-       const [source, cachedData] = [readFileSync(process.argv[1], 'utf8'), readFileSync(process.argv[2])];
-       new Script(wrap(source), { cachedData }).cachedDataRejected`,
-      join(ROOT, main),
-      file,
-    ]);
-    expect(stdout).toBe('false');
-    expect(packed.filter((path) => /import\(/.test(path.endsWith('.js') ? text(path) : ''))).toEqual([]);
+  it('takes what V8 compiled of it', async () => {
+    const counting = join(dir, 'counting.cjs');
+    writeFileSync(
+      counting,
+      `const vm = require('vm'), taken = [];
+       vm.Script = class extends vm.Script {
+         constructor(source, given) {
+           super(source, given);
+           if (given.cachedData) taken.push(!this.cachedDataRejected);
+         }
+       };
+       process.on('exit', () => require('fs').writeFileSync(process.env.TAKEN, JSON.stringify(taken)));`,
+    );
+    const TAKEN = join(dir, 'taken.json');
+    const more = { NODE_OPTIONS: `--require=${counting}`, TAKEN };
+    expect(await pgctl(['help', 'spec'], '', more)).toMatchObject({ exitCode: 0, stderr: '' });
+    const taken = JSON.parse(readFileSync(TAKEN, 'utf8')) as boolean[];
+    expect([taken.length > 2, new Set(taken)]).toEqual([true, new Set([true])]);
+  });
+
+  it('has Node load what it has built in by the one way that such a script knows', () => {
+    expect(packed.filter((path) => path.endsWith('.js') && text(path).includes('import('))).toEqual([]);
   });
 
   it('does without it where it is cut short, or made by another Node', async () => {

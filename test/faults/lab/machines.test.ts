@@ -39,7 +39,10 @@ const add = (host: LabHost): ReturnType<LabWorld['run']> =>
 /** Every Postgres server of a host: the process that all its others are children of. */
 const servers = (host: LabHost): Promise<number[]> => host.pids(/^\S*\/postgres -D /);
 
-/** Kills a process; undefined where it is gone already, as children of a killed server are that have no name of their own yet. */
+/**
+ * Kills a process; undefined where it is gone already: children of a killed server, which end with it, look like it
+ * until they have a name of their own.
+ */
 function kill(pid: number): true | undefined {
   try {
     return process.kill(pid, 'SIGKILL');
