@@ -54,6 +54,15 @@ const stateOf = (word: string | null): InstanceState => MEMBER_STATES[word ?? ''
 /** Whether a member in this state, in Patroni's words, takes connections. */
 export const serves = (word: string | null): boolean => stateOf(word) === 'available';
 
+/**
+ * The member that is the primary: it holds the leader key, and says itself that it takes writes. One that has just
+ * taken the key is still promoting.
+ */
+export function primaryOf(cluster: Pick<LiveCluster, 'leader' | 'members'> | null): string | null {
+  const leader = cluster?.members.find(({ name }) => name === cluster.leader);
+  return leader?.role === 'primary' ? leader.name : null;
+}
+
 /** What is shown of an instance. Only what should be running is derived; the other states are as stored. */
 export function liveInstance(
   record: InstanceRecord,
@@ -68,10 +77,9 @@ export function liveInstance(
     timeline: null,
   };
   if (member === null) return { ...nothing, state: record.state === 'available' ? 'unknown' : record.state };
-  const isLeader = cluster?.leader === member.name;
   const state = stateOf(member.state);
   const up = serves(member.state);
-  const primary = isLeader && member.role === 'primary';
+  const primary = primaryOf(cluster) === member.name;
   const ahead = cluster?.leaderOptime ?? null;
   const lag = ahead === null || member.xlogLocation === null ? null : Number(ahead - member.xlogLocation);
   return {

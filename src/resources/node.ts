@@ -84,8 +84,8 @@ export const nodeType: ResourceType = {
   version: 1,
   verbs: { create: 'await replicas', update: 'await replicas', delete: 'forget node' },
   refresh: () => null,
-  // Where it begins, each instance has just waited until it streams. That etcd shows the members of a new one is waited
-  // for at the end of the operation, see `untilTold`.
+  // Where it begins, each instance has just waited until it streams. That etcd shows the members is waited for at the end
+  // of the operation, see `untilTold`.
   create: (resource, context) =>
     onPrimary(resource, context, (a) => (context.nodeBegins() ? [] : allStream(a, context))),
   update: (resource, _previous, context) =>

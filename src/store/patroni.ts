@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { serves } from '../records/live.ts';
+import { primaryOf, serves } from '../records/live.ts';
 import type { Keys } from './keys.ts';
 import type { Kv } from './kv.ts';
 import type { KeyValue } from './range.ts';
@@ -70,16 +70,17 @@ export class Patroni {
   }
 
   /**
-   * Resolves when the keys of a cluster, `<database>.<node>`, show all these members as running, or when
-   * Patroni had time enough to say so: what is shown then is what it says.
+   * Resolves when the keys of a cluster, `<database>.<node>`, show all these members as running and one of its
+   * members as the primary, or when Patroni had time enough to say so: what is shown then is what it says.
    */
-  async untilRunning(scope: string, members: readonly string[]): Promise<void> {
+  async untilSettled(scope: string, members: readonly string[]): Promise<void> {
     const [database = '', node = ''] = scope.split('.');
     const end = performance.now() + TELL_LIMIT_MS;
     for (;;) {
       const cluster = await this.get(database, node);
       const running = new Set(cluster?.members.filter(({ state }) => serves(state)).map(({ name }) => name));
-      if (members.every((member) => running.has(member)) || performance.now() > end) return;
+      const settled = members.every((member) => running.has(member)) && primaryOf(cluster) !== null;
+      if (settled || performance.now() > end) return;
       await delay(TELL_POLL_MS);
     }
   }

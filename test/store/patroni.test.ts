@@ -108,29 +108,55 @@ describe("Patroni's keys", () => {
 });
 
 describe('members that are waited for', () => {
-  /** etcd with one answer after another, the last of which stays. */
-  function answering(...answers: readonly (readonly string[])[]): { patroni: Patroni; asked: () => number } {
+  /** etcd with one answer after another, the last of which stays; of each the state and the role of every member. */
+  function answering(
+    leader: string | null,
+    ...answers: readonly (readonly string[])[]
+  ): { patroni: Patroni; asked: () => number } {
     let asked = 0;
     const range = (): Promise<readonly KeyValue[]> => {
-      const states = answers[Math.min(asked++, answers.length - 1)] ?? [];
-      const members = states.map((state, index) => [
+      const said = (answers[Math.min(asked++, answers.length - 1)] ?? []).map((words) => words.split(' '));
+      const members = said.map(([state, role], index) => [
         `shop.n1/members/host-${index + 1}`,
-        `{"state":"${state}"}`,
+        JSON.stringify({ state, role }),
       ]);
-      return Promise.resolve(found(Object.fromEntries(members) as Record<string, string>));
+      const key = leader === null ? [] : [['shop.n1/leader', leader]];
+      return Promise.resolve(found(Object.fromEntries([...members, ...key]) as Record<string, string>));
     };
     return { patroni: new Patroni({ range } as never, keys), asked: () => asked };
   }
 
   test('are waited for until every one of them is said to run', async () => {
-    const { patroni, asked } = answering([], ['running', 'starting'], ['running', 'streaming']);
-    await patroni.untilRunning('shop.n1', ['host-1', 'host-2']);
+    const { patroni, asked } = answering(
+      'host-1',
+      [],
+      ['running primary', 'starting replica'],
+      ['running primary', 'streaming replica'],
+    );
+    await patroni.untilSettled('shop.n1', ['host-1', 'host-2']);
     expect(asked()).toBe(3);
   });
 
   test('are only those that are asked for', async () => {
-    const { patroni, asked } = answering(['running', 'stopped']);
-    await patroni.untilRunning('shop.n1', ['host-1']);
+    const { patroni, asked } = answering('host-1', ['running primary', 'stopped replica']);
+    await patroni.untilSettled('shop.n1', ['host-1']);
+    expect(asked()).toBe(1);
+  });
+
+  test('are waited for until the one that leads says that it takes writes', async () => {
+    const { patroni, asked } = answering(
+      'host-1',
+      ['running replica'],
+      ['running replica'],
+      ['running primary'],
+    );
+    await patroni.untilSettled('shop.n1', ['host-1']);
+    expect(asked()).toBe(3);
+  });
+
+  test('may have somebody else as their primary', async () => {
+    const { patroni, asked } = answering('host-2', ['running replica', 'running primary']);
+    await patroni.untilSettled('shop.n1', ['host-1']);
     expect(asked()).toBe(1);
   });
 });
