@@ -6,6 +6,7 @@ import {
   HEARTBEAT_INTERVAL_MS,
   resultOf,
   seenToken,
+  WORKER_PROGRAM,
   workerBody,
   workerHeader,
 } from './worker.ts';
@@ -18,6 +19,12 @@ const STDERR_TAIL = 4_000;
 const STDOUT_TAIL = 4_000;
 /** How long a job that was told to end may take to say so, in milliseconds, before its child is killed. */
 const END_GRACE_MS = 12_000;
+/** How long the result may take to come on stderr after it came on stdout, or the other way round, in milliseconds. */
+const RESULT_GRACE_MS = 500;
+/** More than the line of a result has, in characters. */
+const RESULT_LENGTH = 128;
+/** How long a worker that has nothing to do may take to end, in milliseconds, before its child is killed. */
+const IDLE_GRACE_MS = 2_000;
 
 export interface ChildCommand {
   readonly file: string;
@@ -27,102 +34,206 @@ export interface ChildCommand {
   readonly connectLimitMs: number;
 }
 
-/** Runs one job through a child process that leads to the worker. Throws what the job's own `assertMayStart` does. */
-export async function runChild(command: ChildCommand, job: Job): Promise<JobResult> {
-  job.assertMayStart?.();
-  const { child, exit: exited } = startChild(command.file, command.args, { stdio: 'pipe', ...command });
-  const { stdin, stdout: output, stderr: complaints } = child ?? {};
-  if (!child || !stdin || !output || !complaints) return neverBegan(await exited, command);
-  let stdout = '';
-  let stderr = '';
-  let there = false;
-  let ready = false;
-  let ended: 'limit' | 'signal' | 'flood' | null = null;
-  const timers = new Set<NodeJS.Timeout>();
-  const after = (ms: number, act: () => void): void => void timers.add(setTimeout(act, ms));
+/** A child process that leads to a worker, which takes one job after another. */
+export interface WorkerChild {
+  /**
+   * Runs a job; only one at a time. Null where the worker had ended before it could take it, which one that had a
+   * job before may do at any time: nothing ran.
+   */
+  run(job: Job): Promise<JobResult | null>;
+  /** Whether it waits for a job. */
+  isIdle(): boolean;
+  /** Ends it, and comes when it has ended. It must not have a job. */
+  end(): Promise<void>;
+}
 
-  const kill = (): void => endGroup(child, 'SIGKILL');
-  const end = (by: 'limit' | 'signal' | 'flood'): void => {
-    if (ended !== null) return;
-    ended = by;
-    // Nothing was sent yet, and nothing runs without it: there is nothing to wait for.
-    if (!ready) return kill();
-    // Closing stdin is what tells the worker to end its job; the child is given time to report that.
-    stdin.end();
-    after(END_GRACE_MS, () => kill());
-  };
-  const onAbort = (): void => end('signal');
+/** Starts a child that leads to a worker. */
+export function startWorker(command: ChildCommand): WorkerChild {
+  const { child, exit } = startChild(command.file, command.args, { stdio: 'pipe', ...command });
+  const { stdin, stdout, stderr } = child ?? {};
+  if (!child || !stdin || !stdout || !stderr) return neverBegan(exit, command);
+  const pipes: Pipes = { stdin, kill: () => endGroup(child, 'SIGKILL') };
 
+  let current: CurrentJob | null = null;
+  let jobs = 0;
   // EPIPE, and whatever else: the exit tells what happened.
-  for (const stream of [stdin, output, complaints]) stream.on('error', () => undefined);
-  output.setEncoding('utf8').on('data', (chunk: string) => {
-    if (stdout.length > STDOUT_LIMIT) {
-      end('flood');
-      stdout = stdout.slice(0, 1024) + stdout.slice(-1024);
+  for (const stream of [stdin, stdout, stderr]) stream.on('error', () => undefined);
+  stdout.setEncoding('utf8').on('data', (chunk: string) => current?.hear(chunk));
+  stderr.setEncoding('utf8').on('data', (chunk: string) => current?.hearComplaint(chunk));
+  stdin.write(WORKER_PROGRAM);
+
+  return {
+    isIdle: () => current === null && child.exitCode === null && child.signalCode === null && stdin.writable,
+    async run(job) {
+      const isFirst = jobs++ === 0;
+      current = new CurrentJob(job, pipes, command);
+      const exited = await Promise.race([current.over, exit]);
+      const { there, ended } = current;
+      const result = current.judge(exited);
+      current = null;
+      const byItself = exited !== null && exited.signal !== 'SIGKILL' && ended === null;
+      return !isFirst && byItself && !there ? null : result;
+    },
+    async end() {
+      stdin.end();
+      const timer = setTimeout(pipes.kill, IDLE_GRACE_MS);
+      await exit;
+      clearTimeout(timer);
+    },
+  };
+}
+
+interface Pipes {
+  readonly stdin: NodeJS.WritableStream;
+  /** Ends the child at once. */
+  readonly kill: () => void;
+}
+
+/** What comes of one job, from its header on. */
+class CurrentJob {
+  /** Comes when its worker has said all and waits for another one; never where the child has to end first. */
+  readonly over: Promise<null>;
+  there = false;
+  ended: 'limit' | 'signal' | 'flood' | null = null;
+  readonly #job: Job;
+  readonly #pipes: Pipes;
+  readonly #command: ChildCommand;
+  readonly #timers = new Set<NodeJS.Timeout>();
+  readonly #onAbort = (): void => this.#end('signal');
+  readonly #resultIn: Readonly<Record<'stdout' | 'stderr', (chunk: string) => boolean>>;
+  #stdout = '';
+  #stderr = '';
+  #ready = false;
+  #isOver: (value: null) => void = () => undefined;
+
+  constructor(job: Job, pipes: Pipes, command: ChildCommand) {
+    this.#job = job;
+    this.#pipes = pipes;
+    this.#command = command;
+    this.#resultIn = { stdout: resultReader(job.nonce), stderr: resultReader(job.nonce) };
+    this.over = new Promise((resolve) => (this.#isOver = resolve));
+    this.#after(command.connectLimitMs, () => {
+      if (!this.there) pipes.kill();
+    });
+    job.signal?.addEventListener('abort', this.#onAbort, { once: true });
+    if (job.signal?.aborted === true) this.#onAbort();
+    pipes.stdin.write(workerHeader(job));
+  }
+
+  /** Takes in what the worker says on stdout, and answers it. */
+  hear(chunk: string): void {
+    const job = this.#job;
+    if (this.#stdout.length > STDOUT_LIMIT) {
+      this.#end('flood');
+      this.#stdout = this.#stdout.slice(0, 1024) + this.#stdout.slice(-1024);
     }
-    stdout += chunk;
+    this.#stdout += chunk;
     job.onOutput?.(chunk);
     job.onGlimpse?.(chunk);
-    if (!there && hasSaid(stdout, job.nonce, 'there')) {
-      there = true;
-      if (job.limitMs !== null) after(job.limitMs, () => end('limit'));
+    if (!this.there && hasSaid(this.#stdout, job.nonce, 'there')) {
+      this.there = true;
+      if (job.limitMs !== null) this.#after(job.limitMs, () => this.#end('limit'));
     }
-    if (!ready && ended === null && hasSaid(stdout, job.nonce, 'ready')) {
-      ready = true;
-      stdin.write(workerBody(job));
-      const beat = setInterval(() => stdin.write('\n'), HEARTBEAT_INTERVAL_MS);
-      timers.add(beat);
+    if (!this.#ready && this.ended === null && hasSaid(this.#stdout, job.nonce, 'ready')) {
+      this.#ready = true;
+      this.#pipes.stdin.write(workerBody(job));
+      this.#timers.add(setInterval(() => this.#pipes.stdin.write('\n'), HEARTBEAT_INTERVAL_MS));
     }
-    if (job.onOutput !== undefined) stdout = stdout.slice(-STDOUT_TAIL);
-  });
-  complaints.setEncoding('utf8').on('data', (chunk: string) => {
-    stderr = (stderr + chunk).slice(-STDERR_TAIL);
-  });
-  after(command.connectLimitMs, () => {
-    if (!there) kill();
-  });
-  job.signal?.addEventListener('abort', onAbort, { once: true });
-  if (job.signal?.aborted === true) onAbort();
-  stdin.write(workerHeader(job));
+    if (job.onOutput !== undefined) this.#stdout = this.#stdout.slice(-STDOUT_TAIL);
+    this.#look('stdout', chunk);
+  }
 
-  const exit = await exited;
-  for (const timer of timers) clearTimeout(timer);
-  job.signal?.removeEventListener('abort', onAbort);
+  /** Takes in what comes on stderr. */
+  hearComplaint(chunk: string): void {
+    this.#stderr = (this.#stderr + chunk).slice(-STDERR_TAIL - RESULT_LENGTH);
+    this.#look('stderr', chunk);
+  }
 
-  const status = resultOf(stdout, job.nonce);
-  if (status === FENCED_STATUS) return { kind: 'fenced', seen: seenToken(stdout, job.nonce) };
-  if (status !== null && ended === null) return { kind: 'finished', status, stdout, stderr };
-  if (status !== null && ended === 'flood') {
+  /** @param exit how the child ended; null where it waits for another job */
+  judge(exit: Exit | null): JobResult {
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#job.signal?.removeEventListener('abort', this.#onAbort);
+    const { nonce } = this.#job;
+    const { ended } = this;
+    const stdout = this.#stdout;
+    const stderr = this.#stderr.slice(0, resultOf(this.#stderr, nonce)?.at).slice(-STDERR_TAIL);
+    const tooMuch = `it printed more than ${STDOUT_LIMIT} characters`;
+    const status = resultOf(stdout, nonce)?.status ?? null;
+    if (status === FENCED_STATUS) return { kind: 'fenced', seen: seenToken(stdout, nonce) };
+    if (status !== null) {
+      if (ended === null) return { kind: 'finished', status, stdout, stderr };
+      if (ended !== 'flood') return { kind: 'ended', by: ended, stdout, stderr };
+      return { kind: 'finished', status: status || 1, stdout: '', stderr: tooMuch };
+    }
+    if (!this.#ready) {
+      if (ended === null) return neverRan(exit ?? {}, { there: this.there, stderr }, this.#command);
+      if (ended !== 'flood') return { kind: 'ended', by: ended, stdout: '', stderr };
+      return { kind: 'unusable', reason: `${tooMuch} before anything ran` };
+    }
     return {
-      kind: 'finished',
-      status: status || 1,
-      stdout: '',
-      stderr: `it printed more than ${STDOUT_LIMIT} characters`,
+      kind: 'unknown',
+      reason: `the connection ended (${howItEnded(exit ?? {})}) before the result was seen`,
+      stderr,
     };
   }
-  if (status !== null && ended !== null && ended !== 'flood')
-    return { kind: 'ended', by: ended, stdout, stderr };
-  if (!ready && ended === 'flood')
-    return {
-      kind: 'unusable',
-      reason: `it printed more than ${STDOUT_LIMIT} characters before anything ran`,
-    };
-  if (!ready && ended === null) return neverRan(exit, { there, stderr: stderr.trim() }, command);
-  if (!ready) return { kind: 'ended', by: ended ?? 'signal', stdout: '', stderr };
-  return {
-    kind: 'unknown',
-    reason: `the connection ended (${howItEnded(exit)}) before the result was seen`,
-    stderr,
+
+  /** The result is said twice: when both have come, all that the job said has. */
+  #look(stream: 'stdout' | 'stderr', chunk: string): void {
+    if (!this.#resultIn[stream](chunk)) return;
+    const other = stream === 'stdout' ? 'stderr' : 'stdout';
+    if (!this.#resultIn[other]('')) {
+      // Where the other does not come through, it is the end of the child that says that all has come.
+      this.#after(RESULT_GRACE_MS, () => this.#close());
+    } else if (this.ended === null) this.#isOver(null);
+  }
+
+  #end(by: 'limit' | 'signal' | 'flood'): void {
+    if (this.ended !== null) return;
+    this.ended = by;
+    // Nothing was sent yet, and nothing runs without it: there is nothing to wait for.
+    if (!this.#ready) return this.#pipes.kill();
+    this.#close();
+  }
+
+  /** That stdin is closed tells the worker to end its job; the child is given time to report that. */
+  #close(): void {
+    this.#pipes.stdin.end();
+    this.#after(END_GRACE_MS, this.#pipes.kill);
+  }
+
+  #after(ms: number, act: () => void): void {
+    this.#timers.add(setTimeout(act, ms));
+  }
+}
+
+/** Says of chunk after chunk whether the result has come by then. */
+function resultReader(nonce: string): (chunk: string) => boolean {
+  let found = false;
+  let tail = '';
+  return (chunk) => {
+    // All of it anew with every chunk would take longer than the job where it prints much.
+    found ||= resultOf(tail + chunk, nonce) !== null;
+    tail = (tail + chunk).slice(-RESULT_LENGTH);
+    return found;
   };
 }
 
 /** Exit status of ssh for its own failures; the worker's command never ends with it before it is ready. */
 const SSH_FAILED = 255;
 
-function neverBegan({ code }: Exit, { file }: ChildCommand): JobResult {
-  const reason =
-    code === 'ENOENT' ? 'was not found' : `could not be started (${code ?? 'for no reason that is known'})`;
-  return { kind: 'unreachable', reason: `the program ${file} ${reason}` };
+function neverBegan(exit: Promise<Exit>, { file }: ChildCommand): WorkerChild {
+  return {
+    isIdle: () => false,
+    async run() {
+      const { code } = await exit;
+      const reason =
+        code === 'ENOENT'
+          ? 'was not found'
+          : `could not be started (${code ?? 'for no reason that is known'})`;
+      return { kind: 'unreachable', reason: `the program ${file} ${reason}` };
+    },
+    end: () => Promise.resolve(),
+  };
 }
 
 function neverRan(
@@ -133,6 +244,6 @@ function neverRan(
   if (exit.signal === 'SIGKILL' && !there) {
     return { kind: 'unreachable', reason: `no answer within ${command.connectLimitMs / 1000} s` };
   }
-  const words = stderr === '' ? howItEnded(exit) : stderr;
+  const words = stderr.trim() || howItEnded(exit);
   return { kind: exit.exitCode === SSH_FAILED ? 'unreachable' : 'unusable', reason: words };
 }

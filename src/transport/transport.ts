@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { attachCommand, type AttachResult, runAttached } from './attach.ts';
-import { runChild } from './child.ts';
+import { type ChildCommand, startWorker } from './child.ts';
+import { idleWorkers } from './idle-workers.ts';
 import { limiter } from './limiter.ts';
 import {
   attachArguments,
@@ -56,6 +57,7 @@ export function openTransport(given: TransportOptions): Transport {
   const overall = limiter(options.parallel);
   const opening = limiter(OPENING);
   const perHost = new Map<string, ReturnType<typeof limiter>>();
+  const idle = idleWorkers(options.parallel);
   const closing = new AbortController();
   const masters = new Map<string, { readonly target: Target; readonly failure: Promise<string | null> }>();
 
@@ -71,13 +73,24 @@ export function openTransport(given: TransportOptions): Transport {
   const runOn = async (target: Target, job: Job): Promise<JobResult> => {
     const command = WORKER_COMMANDS[target.privileges];
     const connectLimitMs = options.connectTimeoutMs + 10_000;
-    if (target.address === LOCAL_ADDRESS) {
-      return runChild({ file: 'sh', args: ['-c', command], env, connectLimitMs }, job);
-    }
+    const where = `${target.hostId} ${target.privileges}`;
+    if (target.address === LOCAL_ADDRESS)
+      return work(where, { file: 'sh', args: ['-c', command], env, connectLimitMs }, job);
     const failure = await connect(target);
     if (failure !== null) return { kind: 'unreachable', reason: failure };
     const args = sshArguments(options, target, command);
-    return runChild({ file: options.program, args, env, connectLimitMs }, job);
+    return work(where, { file: options.program, args, env, connectLimitMs }, job);
+  };
+
+  /** By a worker that waits there, or by a new one. */
+  const work = async (where: string, command: ChildCommand, job: Job): Promise<JobResult> => {
+    for (;;) {
+      job.assertMayStart?.();
+      const worker = idle.take(where) ?? startWorker(command);
+      const result = await worker.run(job);
+      await idle.keep(where, worker);
+      if (result !== null) return result;
+    }
   };
 
   return {
@@ -109,11 +122,13 @@ export function openTransport(given: TransportOptions): Transport {
     hostKey: (target) => fetchHostKey(options, target),
     async close() {
       closing.abort();
+      const ending = idle.close();
       await Promise.all(
         [...masters.values()].map(async ({ target, failure }) => {
           if ((await failure) === null) await closeMaster(options, target);
         }),
       );
+      await ending;
       masters.clear();
       await rm(options.runDir, { recursive: true, force: true });
     },

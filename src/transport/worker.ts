@@ -4,9 +4,9 @@ import { numberedLine } from '../steps/frames.ts';
  * The worker: what runs on a host around every job. It is the same for a remote host and for this machine.
  *
  * The command that starts it is constant. Everything else comes over stdin: one line with the worker's own
- * program, one with the job's header, then the job's script, then a heartbeat line every few seconds. So
- * nothing of a job shows in an argument list, and it does not matter what the login shell is, as long as it
- * can run `sh` with one single-quoted word.
+ * program, and then for one job after another a line with its header, its script, and a heartbeat line every few
+ * seconds. So nothing of a job shows in an argument list, and it does not matter what the login shell is, as long
+ * as it can run `sh` with one single-quoted word.
  */
 
 const START = `sh -c 'IFS= read -r w && eval "$(printf %s "$w" | base64 -d)"'`;
@@ -32,6 +32,9 @@ export const FENCED_STATUS = 76;
 /**
  * The worker's program.
  *
+ * It takes jobs until its stdin ends, one at a time, and holds nothing between them: to begin a worker costs a host
+ * more than what is around a job.
+ *
  * Fence: the host keeps the highest token it has seen per store and database and refuses a lower one. A job
  * holds the fence's `.run` file shared while it runs; a higher token ends the lower ones' jobs by process
  * group, and waits for them by taking the file exclusively, before it is written. A job's group is noted with
@@ -40,13 +43,15 @@ export const FENCED_STATUS = 76;
  *
  * The job runs in a session of its own, so that it can be ended as a group. What ends it: stdin closing (the
  * connection is gone, or pgctl is), or no heartbeat for 20 s (a cut link closes nothing). A background job's
- * stdin is /dev/null, hence the copy on descriptor 3.
+ * stdin is /dev/null, hence the copy on descriptor 3. Whoever looks for heartbeats is gone before the result is
+ * said, with all that it started: it would take a part of the next job's header.
  *
  * What the shell does itself is not left to a program: on a host with many instances, and in a lab of many hosts,
  * the processes around a job would be more than those of the job.
  *
  * The job is over when its whole group is: what it left running would hold its stdout open, and a newer
- * operation would begin beside it. A job's daemons have sessions of their own.
+ * operation would begin beside it. A job's daemons have sessions of their own. Its result is said on stdout and on
+ * stderr: neither says of the other that all of it has come.
  *
  * "there" goes out at once, "ready" when the fence is held and before the script is read: if it never arrives,
  * nothing ran. So the script itself says that pgctl is still alive when its turn has come; a worker that waited
@@ -58,10 +63,7 @@ PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export PATH LC_ALL=C.UTF-8
 umask 022
 cd /
-IFS=' ' read -r nonce length fence token
 say() { printf '\\n%s %s\\n' "$nonce" "$1"; }
-finish() { say "result $1"; exit 0; }
-say there
 began() {
   stat=
   { IFS= read -r stat < "/proc/$1/stat"; } 2>/dev/null
@@ -77,49 +79,67 @@ end_jobs() {
     case $began in ''|"$(cat "$old")") kill -s "$1" -- "-\${old##*.}" 2>/dev/null ;; esac
   done
 }
-if [ "$fence" != - ]; then
+enter() {
   # The base directory is for others to pass through, the fences are not.
   if [ ! -d "\${fence%/*}" ]; then
-    mkdir -p "\${fence%/.fence/*}" && ( umask 077; mkdir -p "\${fence%/*}" ) || finish 73
+    mkdir -p "\${fence%/.fence/*}" && ( umask 077; mkdir -p "\${fence%/*}" ) || return 73
   fi
   exec 8>>"$fence.lock" 9>>"$fence.run"
   flock 8
   seen=
   { read -r seen < "$fence"; } 2>/dev/null
   seen=\${seen:-0}
-  if [ "$token" -lt "$seen" ]; then say "seen $seen"; finish ${FENCED_STATUS}; fi
+  if [ "$token" -lt "$seen" ]; then say "seen $seen"; return ${FENCED_STATUS}; fi
   if [ "$token" -gt "$seen" ]; then
     end_jobs TERM
     if ! flock -w 10 9; then end_jobs KILL; flock 9; fi
     rm -f "$fence".job.*
-    printf '%s\\n' "$token" 1<>"$fence" || finish 73
+    printf '%s\\n' "$token" 1<>"$fence" || return 73
   fi
   flock -s 9
-fi
-say ready
-script=$(timeout ${HEARTBEAT_LIMIT_S} head -c "$length")
-if [ "\${#script}" -ne "$length" ]; then echo 'what was to be run did not arrive' >&2; finish 65; fi
-exec 3<&0
-printf '%s' "$script" | base64 -d | setsid sh -s 3<&- 8>&- 9>&- &
-job=$!
-if [ "$fence" != - ]; then began "$job"; printf %s "$began" > "$fence.job.$job"; exec 8>&-; fi
-setsid sh -c '
-  while timeout ${HEARTBEAT_LIMIT_S} sh -c "IFS= read -r w"; do :; done
-  kill -s TERM -- "-$1"; sleep 5; kill -s KILL -- "-$1"
-' worker "$job" <&3 >/dev/null 2>&1 8>&- 9>&- &
-watch=$!
-wait "$job"
-status=$?
-kill -s KILL -- "-$watch" 2>/dev/null
-kill -s TERM -- "-$job" 2>/dev/null
-n=0; while kill -s 0 -- "-$job" 2>/dev/null && [ $n -lt 50 ]; do sleep 0.1; n=$((n + 1)); done
-kill -s KILL -- "-$job" 2>/dev/null
-n=0; while kill -s 0 -- "-$job" 2>/dev/null && [ $n -lt 20 ]; do sleep 0.1; n=$((n + 1)); done
-if [ "$fence" != - ]; then rm -f "$fence.job.$job"; fi
-finish "$status"
+}
+left() {
+  n=0; while kill -s 0 -- "-$job" 2>/dev/null && [ $n -lt "$1" ]; do sleep 0.1; n=$((n + 1)); done
+}
+work() {
+  if [ "$fence" != - ]; then enter || return; fi
+  say ready
+  script=$(timeout ${HEARTBEAT_LIMIT_S} head -c "$length")
+  if [ "\${#script}" -ne "$length" ]; then echo 'what was to be run did not arrive' >&2; return 65; fi
+  exec 3<&0
+  printf '%s' "$script" | base64 -d | setsid sh -s 3<&- 8>&- 9>&- &
+  job=$!
+  script=
+  if [ "$fence" != - ]; then began "$job"; printf %s "$began" > "$fence.job.$job"; exec 8>&-; fi
+  setsid sh -c '
+    while timeout --foreground ${HEARTBEAT_LIMIT_S} sh -c "IFS= read -r w"; do :; done
+    kill -s TERM -- "-$1"; sleep 5; kill -s KILL -- "-$1"
+  ' worker "$job" <&3 >/dev/null 2>&1 8>&- 9>&- &
+  watch=$!
+  exec 3<&-
+  wait "$job"
+  status=$?
+  # Itself first: it can start nothing more then, and where it has no group yet it has started nothing.
+  kill -s KILL "$watch" 2>/dev/null
+  kill -s KILL -- "-$watch" 2>/dev/null
+  wait "$watch" 2>/dev/null
+  kill -s TERM -- "-$job" 2>/dev/null
+  left 50
+  kill -s KILL -- "-$job" 2>/dev/null
+  left 20
+  if [ "$fence" != - ]; then rm -f "$fence.job.$job"; fi
+  return "$status"
+}
+while IFS=' ' read -r nonce length fence token; do
+  [ -n "$nonce" ] || continue
+  say there
+  work
+  result=$?
+  exec 8>&- 9>&-
+  say "result $result" >&2
+  say "result $result"
+done
 `;
-
-const PROGRAM_LINE = `${Buffer.from(PROGRAM, 'utf8').toString('base64')}\n`;
 
 /** Where a job stands among the operations of its database; null for jobs that only read. */
 export interface Fence {
@@ -129,14 +149,17 @@ export interface Fence {
   readonly token: string;
 }
 
-/** What is sent at once. */
+/** What is sent first of all: the worker's own program. */
+export const WORKER_PROGRAM = `${Buffer.from(PROGRAM, 'utf8').toString('base64')}\n`;
+
+/** What is sent of a job at once. */
 export function workerHeader(job: {
   readonly nonce: string;
   readonly script: string;
   readonly fence: Fence | null;
 }): string {
   const fence = job.fence === null ? '- 0' : `${job.fence.path} ${job.fence.token}`;
-  return `${PROGRAM_LINE}${job.nonce} ${encodedLength(job.script)} ${fence}\n`;
+  return `${job.nonce} ${encodedLength(job.script)} ${fence}\n`;
 }
 
 /** What is sent once the worker says that it is ready. */
@@ -159,8 +182,11 @@ export function seenToken(stdout: string, nonce: string): string {
   return numberedLine(stdout, `${nonce} seen`)?.number ?? '0';
 }
 
-/** The job's exit status, or null where the worker never said so. */
-export function resultOf(stdout: string, nonce: string): number | null {
-  const line = numberedLine(stdout, `${nonce} result`);
-  return line === null ? null : Number(line.number);
+/** The job's exit status, or null where the worker has not said so; `at` is where what the job itself said ends. */
+export function resultOf(
+  output: string,
+  nonce: string,
+): { readonly status: number; readonly at: number } | null {
+  const line = numberedLine(output, `${nonce} result`);
+  return line === null ? null : { status: Number(line.number), at: line.at };
 }

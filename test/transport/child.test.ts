@@ -1,12 +1,11 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it, vi } from 'vitest';
-import { runChild } from '../../src/transport/child.ts';
 import { limiter } from '../../src/transport/limiter.ts';
 import type { Target } from '../../src/transport/target.ts';
 import { openTransport } from '../../src/transport/transport.ts';
 import { WORKER_COMMANDS } from '../../src/transport/worker.ts';
-import { job, pidsIn, runs, scratch, standIn, until } from './local.ts';
+import { job, pidsIn, runAlone, runs, scratch, standIn, until } from './local.ts';
 
 // Real processes, on a machine that may be busy.
 vi.setConfig({ testTimeout: 30_000 });
@@ -41,13 +40,13 @@ describe('a child that never leads to the worker', () => {
     ['one that hangs in a child of its own', 'sleep 300; true', 'unreachable', /^no answer within 0\.5 s$/],
   ])('%s', async (title, body, kind, reason) => {
     const file = standIn(dir, title.replaceAll(/\W/g, '-'), body);
-    const result = await runChild({ file, args: [], connectLimitMs: 500 }, job('true'));
+    const result = await runAlone({ file, args: [], connectLimitMs: 500 }, job('true'));
     expect(result).toEqual({ kind, reason: expect.stringMatching(reason) });
   });
 
   it('a program that does not exist is named', async () => {
     const file = join(dir, 'nothing-here');
-    expect(await runChild({ file, args: [], connectLimitMs: 500 }, job('true'))).toEqual({
+    expect(await runAlone({ file, args: [], connectLimitMs: 500 }, job('true'))).toEqual({
       kind: 'unreachable',
       reason: `the program ${file} was not found`,
     });
@@ -56,7 +55,7 @@ describe('a child that never leads to the worker', () => {
   it('a program that cannot be run is named, with why', async () => {
     const file = join(dir, 'not-executable');
     writeFileSync(file, '#!/bin/sh\n', { mode: 0o644 });
-    expect(await runChild({ file, args: [], connectLimitMs: 500 }, job('true'))).toEqual({
+    expect(await runAlone({ file, args: [], connectLimitMs: 500 }, job('true'))).toEqual({
       kind: 'unreachable',
       reason: `the program ${file} could not be started (EACCES)`,
     });
@@ -67,7 +66,7 @@ describe('a child that never leads to the worker', () => {
     // It ignores that its stdin is closed until its time is over; nothing ran by then.
     const file = standIn(dir, 'hangs', 'exec sleep 300');
     setTimeout(() => stop.abort(), 100);
-    const result = await runChild(
+    const result = await runAlone(
       { file, args: [], connectLimitMs: 500 },
       job('true', { signal: stop.signal }),
     );
@@ -84,14 +83,14 @@ describe('a child that leads to it', () => {
   ])('is understood with %s', async (title, body) => {
     const file = standIn(dir, title.replaceAll(/\W/g, '-'), body);
     const args = ['sh', '-c', WORKER_COMMANDS.none];
-    const result = await runChild({ file, args, connectLimitMs: 5_000 }, job('echo hello; exit 7'));
+    const result = await runAlone({ file, args, connectLimitMs: 5_000 }, job('echo hello; exit 7'));
     expect(result).toMatchObject({ kind: 'finished', status: 7, stdout: expect.stringContaining('hello\n') });
   });
 
   it('but loses its last words has an unknown outcome', async () => {
     const file = standIn(dir, 'loses', '"$@" | sed -u "/ result /d"; exit 255');
     const args = ['sh', '-c', WORKER_COMMANDS.none];
-    const result = await runChild({ file, args, connectLimitMs: 5_000 }, job('echo why >&2'));
+    const result = await runAlone({ file, args, connectLimitMs: 5_000 }, job('echo why >&2'));
     expect(result).toEqual({
       kind: 'unknown',
       reason: 'the connection ended (exit status 255) before the result was seen',

@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Job, Target } from '../../src/transport/target.ts';
+import { type ChildCommand, startWorker } from '../../src/transport/child.ts';
+import type { Job, JobResult, Target } from '../../src/transport/target.ts';
 import { LOCAL_ADDRESS } from '../../src/transport/transport.ts';
 
 /** A directory for one test file, with what removes it. */
@@ -24,6 +25,14 @@ export const HERE: Target = {
 
 export function job(script: string, more: Partial<Job> = {}): Job {
   return { nonce: randomBytes(8).toString('hex'), script, fence: null, limitMs: null, signal: null, ...more };
+}
+
+/** Runs a job by a worker of its own. */
+export async function runAlone(command: ChildCommand, what: Job): Promise<JobResult | null> {
+  const worker = startWorker(command);
+  const result = await worker.run(what);
+  await worker.end();
+  return result;
 }
 
 /** A program in place of ssh: it is called with ssh's arguments, the last of which is the command. */

@@ -4,10 +4,9 @@ import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'no
 import { join } from 'node:path';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import type { JobResult } from '../../src/transport/target.ts';
-import { runChild } from '../../src/transport/child.ts';
 import { openTransport } from '../../src/transport/transport.ts';
 import { WORKER_COMMANDS } from '../../src/transport/worker.ts';
-import { HERE, job, pidsIn, runs, scratch, standIn, until } from './local.ts';
+import { HERE, job, pidsIn, runAlone, runs, scratch, standIn, until } from './local.ts';
 
 // Real processes, on a machine that may be busy.
 vi.setConfig({ testTimeout: 30_000 });
@@ -284,7 +283,7 @@ describe('the fence', () => {
     const stop = new AbortController();
     const command = { file: linkTo(worker), args: ['-c', WORKER_COMMANDS.none], connectLimitMs: 5_000 };
     let said = '';
-    const waiting = runChild(
+    const waiting = runAlone(
       command,
       job(`touch ${mark}`, {
         fence: { path: fence, token },
@@ -358,7 +357,7 @@ describe('a link that is cut when the worker is about to get its script', () => 
   const mark = newFile();
   const fence = { path: join(dir, 'cut-off', '.fence', 'shop'), token: '1' };
   const file = standIn(dir, 'cut-off-link', '{ head -n 2; exec sleep 22; } | sh -c "$2"');
-  const waiting = runChild(
+  const waiting = runAlone(
     { file, args: ['-c', WORKER_COMMANDS.none], connectLimitMs: 30_000 },
     job(`touch ${mark}`, { fence }),
   );

@@ -10,7 +10,7 @@ import { openSpool } from '../../../src/executor/spool.ts';
 import { directory } from '../../../src/resources/directory.ts';
 import { limiter } from '../../../src/transport/limiter.ts';
 import { openTransport } from '../../../src/transport/transport.ts';
-import { workerBody, workerHeader } from '../../../src/transport/worker.ts';
+import { WORKER_PROGRAM, workerBody, workerHeader } from '../../../src/transport/worker.ts';
 import { type Etcd, startEtcd } from '../../store/etcd.ts';
 import { HERE, host, storeOn } from '../../store/fixtures.ts';
 import { compare, timed } from '../comparison.ts';
@@ -96,13 +96,14 @@ async function throughPgctl(): Promise<number> {
 async function bare(): Promise<number> {
   const pool = limiter(PARALLEL);
   const run = async (args: readonly string[], input?: string): Promise<void> => {
-    const child = spawn(SSH, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+    const child = spawn(SSH, args, { stdio: ['pipe', 'pipe', 'pipe'] });
     child.stdout.resume();
+    child.stderr.resume();
     child.stdin.end(input);
     await once(child, 'close');
   };
   const job = { nonce: 'n', script: 'pgctl_step 0\n', fence: null };
-  const work = workerHeader(job) + workerBody(job);
+  const work = WORKER_PROGRAM + workerHeader(job) + workerBody(job);
   return timed(async () => {
     await Promise.all(ids.map((id) => pool(() => run(['-M', id]))));
     for (let n = 0; n < JOBS; n++) await Promise.all(ids.map((id) => pool(() => run([id], work))));

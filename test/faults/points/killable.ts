@@ -88,6 +88,8 @@ function install(): void {
     const transport = await open.call(this);
     const run = runs.getStore();
     if (run === undefined) return transport;
+    // A process that is gone holds no pipe.
+    run.killed.signal.addEventListener('abort', () => void transport.close());
     return { ...transport, run: (target, job) => childOf(run, transport, target, job) };
   };
   const origin = App.prototype.origin;
@@ -104,7 +106,6 @@ function childOf(run: Run, transport: Transport, target: Target, job: Job): Prom
   return through(run, label, () =>
     transport.run(target, {
       ...job,
-      // A process that is gone holds no pipe.
       signal: job.signal === null ? signal : AbortSignal.any([job.signal, signal]),
     }),
   );
