@@ -38,7 +38,7 @@ export interface ChildCommand {
 export interface WorkerChild {
   /**
    * Runs a job; only one at a time. Null where the worker had ended before it could take it, which one that had a
-   * job before may do at any time: nothing ran.
+   * job before does when it waits too long for the next: nothing ran.
    */
   run(job: Job): Promise<JobResult | null>;
   /** Whether it waits for a job. */
@@ -76,7 +76,11 @@ export function startWorker(command: ChildCommand): WorkerChild {
     },
     async end() {
       stdin.end();
-      const timer = setTimeout(pipes.kill, IDLE_GRACE_MS);
+      // Something else may hold its outputs, such as a daemon that a job began: nobody waits for that.
+      const timer = setTimeout(() => {
+        pipes.kill();
+        for (const stream of [stdout, stderr]) stream.destroy();
+      }, IDLE_GRACE_MS);
       await exit;
       clearTimeout(timer);
     },

@@ -21,7 +21,7 @@ export type Privileges = keyof typeof WORKER_COMMANDS;
 
 /**
  * A heartbeat is sent this often, in milliseconds; a worker that misses them for HEARTBEAT_LIMIT_S ends its job, and
- * one that waits that long for its job's script does not begin it.
+ * one that waits that long for its job's script does not begin it. As long it waits for another job.
  */
 export const HEARTBEAT_INTERVAL_MS = 5_000;
 const HEARTBEAT_LIMIT_S = 20;
@@ -32,8 +32,9 @@ export const FENCED_STATUS = 76;
 /**
  * The worker's program.
  *
- * It takes jobs until its stdin ends, one at a time, and holds nothing between them: to begin a worker costs a host
- * more than what is around a job.
+ * It takes jobs one at a time, and holds nothing between them: to begin a worker costs a host more than what is around
+ * a job. It ends when its stdin does, when no job has come for 20 s, and when one's script did not arrive: what comes
+ * after that may be the rest of it.
  *
  * Fence: the host keeps the highest token it has seen per store and database and refuses a lower one. A job
  * holds the fence's `.run` file shared while it runs; a higher token ends the lower ones' jobs by process
@@ -63,6 +64,7 @@ PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export PATH LC_ALL=C.UTF-8
 umask 022
 cd /
+cut_off=
 say() { printf '\\n%s %s\\n' "$nonce" "$1"; }
 began() {
   stat=
@@ -105,7 +107,7 @@ work() {
   if [ "$fence" != - ]; then enter || return; fi
   say ready
   script=$(timeout ${HEARTBEAT_LIMIT_S} head -c "$length")
-  if [ "\${#script}" -ne "$length" ]; then echo 'what was to be run did not arrive' >&2; return 65; fi
+  if [ "\${#script}" -ne "$length" ]; then echo 'what was to be run did not arrive' >&2; cut_off=yes; return 65; fi
   exec 3<&0
   printf '%s' "$script" | base64 -d | setsid sh -s 3<&- 8>&- 9>&- &
   job=$!
@@ -130,14 +132,21 @@ work() {
   if [ "$fence" != - ]; then rm -f "$fence.job.$job"; fi
   return "$status"
 }
-while IFS=' ' read -r nonce length fence token; do
-  [ -n "$nonce" ] || continue
-  say there
-  work
-  result=$?
-  exec 8>&- 9>&-
-  say "result $result" >&2
-  say "result $result"
+IFS= read -r line
+while :; do
+  IFS=' ' read -r nonce length fence token <<END
+$line
+END
+  if [ -n "$nonce" ]; then
+    say there
+    work
+    result=$?
+    exec 8>&- 9>&-
+    say "result $result" >&2
+    say "result $result"
+    [ -z "$cut_off" ] || exit 0
+  fi
+  line=$(timeout ${HEARTBEAT_LIMIT_S} sh -c 'IFS= read -r w && printf %s "$w"') || exit 0
 done
 `;
 

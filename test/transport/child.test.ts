@@ -2,8 +2,9 @@ import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { limiter } from '../../src/transport/limiter.ts';
-import type { Target } from '../../src/transport/target.ts';
-import { openTransport } from '../../src/transport/transport.ts';
+import { startWorker, type WorkerChild } from '../../src/transport/child.ts';
+import type { JobResult, Target } from '../../src/transport/target.ts';
+import { LOCAL_ADDRESS, openTransport, type Transport } from '../../src/transport/transport.ts';
 import { WORKER_COMMANDS } from '../../src/transport/worker.ts';
 import { job, pidsIn, runAlone, runs, scratch, standIn, until } from './local.ts';
 
@@ -99,6 +100,175 @@ describe('a child that leads to it', () => {
   });
 });
 
+describe('a worker', () => {
+  const begin = (): WorkerChild =>
+    startWorker({ file: 'sh', args: ['-c', WORKER_COMMANDS.none], connectLimitMs: 5_000 });
+  const said = (result: JobResult | null): { stdout: string; stderr: string } =>
+    result as { stdout: string; stderr: string };
+  /** The job's own parent. */
+  const pidOf = (result: JobResult | null): string => /^pid (\d+)$/m.exec(said(result).stdout)?.[1] ?? 'none';
+
+  it('takes one job after another, and no part of one’s header or words for another’s', async () => {
+    const worker = begin();
+    const pids = new Set<string>();
+    for (let n = 0; n < 30; n++) {
+      const result = await worker.run(job(`echo pid $PPID; echo ${n}; echo complaint ${n} >&2; exit ${n}`));
+      expect(result).toMatchObject({ kind: 'finished', status: n, stderr: `complaint ${n}\n` });
+      expect(said(result).stdout).toContain(`\n${n}\n`);
+      expect(worker.isIdle()).toBe(true);
+      pids.add(pidOf(result));
+    }
+    expect([...pids]).toEqual([expect.stringMatching(/^\d+$/)]);
+    await worker.end();
+    await until('it ends', () => !runs(Number([...pids][0])));
+  });
+
+  it('goes on after a job that took several heartbeats', async () => {
+    const worker = begin();
+    expect(await worker.run(job('sleep 11; echo long'))).toMatchObject({ kind: 'finished', status: 0 });
+    expect(await worker.run(job('echo short'))).toMatchObject({ kind: 'finished', status: 0 });
+    await worker.end();
+  });
+
+  it('leaves a job nothing of the one before', async () => {
+    const worker = begin();
+    const look = 'pwd; umask; echo "[$LEFT]"; ls /proc/self/fd';
+    const shown = async (script: string): Promise<string> =>
+      said(await worker.run(job(script)))
+        .stdout.replace(/^\w{16} .*$/gm, '')
+        .trim();
+    const before = await shown(look);
+    await shown('cd /tmp; umask 077; export LEFT=behind; set -e; exec 5>/dev/null');
+    expect(await shown(look)).toBe(before);
+    expect(before).toMatch(/^\/\n0022\n\[\]\n0\n1\n2\n/);
+    await worker.end();
+  });
+
+  it('that is asked for nothing ends by itself, also where its link is cut', async () => {
+    const pid = join(dir, 'asked-for-nothing');
+    const file = standIn(
+      dir,
+      'cut-when-idle',
+      `setsid sh -c 'cat; exec sleep 30' | setsid sh -c 'echo $$ > ${pid}; exec "$@"' sh "$@"`,
+    );
+    const worker = startWorker({ file, args: ['sh', '-c', WORKER_COMMANDS.none], connectLimitMs: 5_000 });
+    expect(await worker.run(job('true'))).toMatchObject({ kind: 'finished', status: 0 });
+    const [itself = 0] = pidsIn(pid);
+    expect(runs(itself)).toBe(true);
+    await worker.end();
+    // Its stdin is still open.
+    expect(runs(itself)).toBe(true);
+    await until('it ends', () => !runs(itself), 25_000);
+  });
+
+  it('that was told to end a job takes no other', async () => {
+    const worker = begin();
+    expect(await worker.run(job('sleep 300', { limitMs: 100 }))).toMatchObject({
+      kind: 'ended',
+      by: 'limit',
+    });
+    expect(worker.isIdle()).toBe(false);
+    await worker.end();
+  });
+
+  it('gives the whole of what both say, also where the one or the other comes late', async () => {
+    for (const [name, late] of [
+      ['late-stderr', '"$@" 2>&1 >&3 | sh -c \'read w; sleep 0.2; echo "$w"; cat\' >&2'],
+      [
+        'late-stdout',
+        '"$@" 2>&2 | sh -c \'IFS= read -r w; echo "$w"; IFS= read -r w; echo "$w"; cat | cat\'',
+      ],
+    ] as const) {
+      const file = standIn(dir, name, `exec 3>&1\n${late}`);
+      const worker = startWorker({
+        ...{ file, args: ['sh', '-c', WORKER_COMMANDS.none], connectLimitMs: 5_000 },
+      });
+      const result = await worker.run(job('echo first >&2; echo out; echo why >&2'));
+      expect(result).toMatchObject({ kind: 'finished', status: 0, stderr: 'first\nwhy\n' });
+      expect(said(result).stdout).toContain('out\n');
+      await worker.end();
+    }
+  });
+
+  it.each([
+    ['stderr', '"$@" 2>/dev/null'],
+    ['both in one', '"$@" 2>&1'],
+  ])(
+    'whose result does not come on %s has done its job all the same, and is not used again',
+    async (name, body) => {
+      const file = standIn(dir, `no-${name.replaceAll(' ', '-')}`, body);
+      const worker = startWorker({ file, args: ['sh', '-c', WORKER_COMMANDS.none], connectLimitMs: 5_000 });
+      expect(await worker.run(job('exit 3'))).toMatchObject({ kind: 'finished', status: 3 });
+      expect(worker.isIdle()).toBe(false);
+      await worker.end();
+    },
+  );
+
+  it('that goes away between two jobs takes none, and says so', async () => {
+    const worker = begin();
+    const pid = Number(pidOf(await worker.run(job('echo pid $PPID'))));
+    process.kill(pid, 'SIGTERM');
+    const mark = join(dir, 'went-away');
+    expect(await worker.run(job(`touch ${mark}`))).toBe(null);
+    expect(existsSync(mark)).toBe(false);
+  });
+});
+
+describe('workers that wait for their next job', () => {
+  const target = (hostId: string): Target => ({
+    ...{ hostId, address: LOCAL_ADDRESS, user: null, port: null, identityFile: null },
+    ...{ hostKeys: [], privileges: 'none' },
+  });
+  const open = (parallel: number): Transport =>
+    openTransport({ program: 'ssh', runDir: join(dir, 'idle'), connectTimeoutMs: 5_000, parallel });
+  const pid = async (transport: Transport, hostId: string, more = ''): Promise<number> => {
+    const result = await transport.run(target(hostId), job(`echo pid $PPID; ${more}`));
+    expect(result).toMatchObject({ kind: 'finished', status: 0 });
+    return Number(/^pid (\d+)$/m.exec((result as { stdout: string }).stdout)?.[1]);
+  };
+
+  it('get the next of their host, and no other’s; as many as there are jobs at a time', async () => {
+    const transport = open(16);
+    const first = await Promise.all(['a', 'a', 'b'].map((id) => pid(transport, id, 'sleep 0.2')));
+    expect(new Set(first).size).toBe(3);
+    const [one, two, other] = first;
+    expect([one, two]).toContain(await pid(transport, 'a'));
+    expect(await pid(transport, 'b')).toBe(other);
+    await transport.close();
+    await until('all of them end', () => !first.some(runs));
+  });
+
+  it('are no more than may have a job at a time', async () => {
+    const transport = open(2);
+    const [a, b, c] = [await pid(transport, 'a'), await pid(transport, 'b'), await pid(transport, 'c')];
+    await until('the one too many ends', () => !runs(c));
+    expect([await pid(transport, 'a'), await pid(transport, 'b')]).toEqual([a, b]);
+    await transport.close();
+  });
+
+  it('are replaced where they have gone', async () => {
+    const transport = open(16);
+    const gone = await pid(transport, 'a');
+    process.kill(gone, 'SIGTERM');
+    expect(await pid(transport, 'a')).not.toBe(gone);
+    await transport.close();
+  });
+
+  it('begin nothing where nothing may be started any more', async () => {
+    const transport = open(16);
+    await pid(transport, 'a');
+    const mark = join(dir, 'not-any-more');
+    const assertMayStart = (): void => {
+      throw new Error('the lock is lost');
+    };
+    await expect(transport.run(target('a'), job(`touch ${mark}`, { assertMayStart }))).rejects.toThrow(
+      'lost',
+    );
+    expect(existsSync(mark)).toBe(false);
+    await transport.close();
+  });
+});
+
 describe('a remote host', () => {
   const target: Target = {
     hostId: 'host-1',
@@ -134,6 +304,8 @@ exec sh -c "$last"`;
     const known = join(runDir, 'host-1.known_hosts');
     expect(readFileSync(known, 'utf8')).toBe('pgctl-host-1 ssh-ed25519 AAAA\n');
     expect((statSync(runDir).mode & 0o777).toString(8)).toBe('700');
+    // What comes after them needs no call.
+    for (const word of ['4', '5']) await transport.run(target, job(`echo ${word}`));
     await transport.close();
     const all = calls();
     expect(all.filter((call) => call.startsWith('-M '))).toHaveLength(1);
