@@ -12,6 +12,9 @@
  * data directory and stay broken for good; and its `/initialize` key, empty until initdb is done, would keep
  * every member waiting. Only the bootstrapping instance runs initdb (replicas are built beside and renamed),
  * and only as long as the mark `initialized` was never set: a directory that once was whole is never touched.
+ *
+ * `prepare start` is the one and then the other, in one process: to load Python and its HTTP client takes longer than
+ * what is asked with them. Units that were installed before it was there call the two.
  */
 export const PREPARE = `
 import base64, json, os, sys, time
@@ -58,6 +61,9 @@ def post(url, body, token=None):
     with opener().open(request, timeout=3) as reply:
         return json.load(reply)
 
+
+# For systemd: this condition was not looked at, it failed. What is less is a no, and the unit stays as it is.
+FAILED = 255
 
 INVALID_ARGUMENT = 3
 FAILED_PRECONDITION = 9
@@ -176,7 +182,18 @@ def clean():
     return 0
 
 
-sys.exit({"guard": guard, "clean": clean}[sys.argv[1]]())
+def start():
+    refusal = guard()
+    if refusal:
+        return refusal
+    try:
+        return clean()
+    except Exception as error:
+        print("pgctl: %s cannot be started: %s" % (CONF["instance_id"], error), file=sys.stderr)
+        return FAILED
+
+
+sys.exit({"start": start, "guard": guard, "clean": clean}[sys.argv[1]]())
 `.trimStart();
 
 /** Marks the first primary's data directory as whole; Patroni runs it once initdb's cluster is up. */

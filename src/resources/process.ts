@@ -27,8 +27,7 @@ export const START_PROCESS = `
 dir=$1
 ${FIND_PATRONI}
 if ! pgctl_patroni; then
-  "$dir/bin/prepare" guard
-  "$dir/bin/prepare" clean
+  "$dir/bin/prepare" start
   cd "$dir"
   unset PGCTL_SAYS
   setsid "$dir/bin/run" > /dev/null 2>&1 < /dev/null &

@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PREPARE } from '../../src/resources/host-scripts.ts';
 
 const KEY = '/pgctl/v1/guards/shop.n1.host-1';
@@ -39,9 +39,16 @@ afterAll(() => {
   rmSync(dir, { recursive: true });
 });
 
-async function guard(given: readonly (string | null | number)[]): Promise<{ status: unknown; said: string }> {
+const guard = (given: typeof answers): Promise<Said> => prepare('guard', given);
+
+interface Said {
+  readonly status: unknown;
+  readonly said: string;
+}
+
+async function prepare(what: 'guard' | 'start', given: typeof answers): Promise<Said> {
   answers = given;
-  const child = spawn('python3', [join(dir, 'bin', 'prepare'), 'guard']);
+  const child = spawn('python3', [join(dir, 'bin', 'prepare'), what]);
   let said = '';
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => (said += chunk));
   const [status] = await once(child, 'close');
@@ -71,4 +78,38 @@ it.each(['', 'x', '[]', 'null', '{}', '{"allowed":"yes"}', '\u00ff'])(
 
 it('waits while something else than etcd answers', async () => {
   expect(await guard([502, 404, YES])).toMatchObject({ status: 0, said: expect.stringContaining('502') });
+});
+
+describe('what a unit does before it starts', () => {
+  const configure = (more: object): void => {
+    const file = join(dir, 'prepare.json');
+    const now = JSON.parse(readFileSync(file, 'utf8')) as object;
+    writeFileSync(file, JSON.stringify({ ...now, ...more }));
+  };
+  const torso = (): string => {
+    mkdirSync(join(dir, 'data'), { recursive: true });
+    return join(dir, 'data');
+  };
+
+  it('removes what an initdb that was cut short left, where the instance may run', async () => {
+    configure({ bootstrap: true, scope_prefix: '/pgctl/patroni/shop.n1/' });
+    const data = torso();
+    expect(await prepare('start', [YES, null])).toMatchObject({ status: 0 });
+    expect(existsSync(data)).toBe(false);
+  });
+
+  it('touches nothing where it may not', async () => {
+    configure({ bootstrap: true, scope_prefix: '/pgctl/patroni/shop.n1/' });
+    const data = torso();
+    expect(await prepare('start', [null])).toMatchObject({ status: 1 });
+    expect(existsSync(data)).toBe(true);
+  });
+
+  it('is no refusal where it fails: systemd is to try again', async () => {
+    configure({ bootstrap: true, scope_prefix: undefined });
+    expect(await prepare('start', [YES])).toMatchObject({
+      status: 255,
+      said: expect.stringContaining('shop.n1.host-1 cannot be started'),
+    });
+  });
 });

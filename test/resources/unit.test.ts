@@ -22,8 +22,7 @@ it('a unit runs Patroni once its guard allows it', () => {
     Type=simple
     User=postgres
     WorkingDirectory=/var/lib/pgctl/shop.n1.host-1
-    ExecCondition=/var/lib/pgctl/shop.n1.host-1/bin/prepare guard
-    ExecStartPre=/var/lib/pgctl/shop.n1.host-1/bin/prepare clean
+    ExecCondition=/var/lib/pgctl/shop.n1.host-1/bin/prepare start
     ExecStart=/usr/bin/patroni /var/lib/pgctl/shop.n1.host-1/patroni.yml
     ExecReload=/bin/kill -s HUP $MAINPID
     KillMode=process
@@ -51,8 +50,7 @@ it('a unit takes a hostile path as it is', () => {
     .filter((line) => /^(Exec(Start|Condition)|WorkingDirectory)/.test(line));
   expect(lines.join('\n')).toMatchInlineSnapshot(`
     "WorkingDirectory=/srv/100%% "mine" $HOME\\x
-    ExecCondition="/srv/100%% \\"mine\\" $$HOME\\\\x/bin/prepare" guard
-    ExecStartPre="/srv/100%% \\"mine\\" $$HOME\\\\x/bin/prepare" clean
+    ExecCondition="/srv/100%% \\"mine\\" $$HOME\\\\x/bin/prepare" start
     ExecStart="/opt/my patroni/bin" "/srv/100%% \\"mine\\" $$HOME\\\\x/patroni.yml""
   `);
 });

@@ -54,7 +54,8 @@ export async function installationOf(
     await writeFile(config, plain);
     const text = await readFile(join(host.root, 'etc/systemd/system', unit(host.id)), 'utf8');
     // Its guard would ask pgctl's own records, in which this instance is not.
-    await writeFile(join(files, `${host.id}.service`), text.replace(/^ExecCondition=.*\n/m, ''));
+    const unguarded = text.replace(/^ExecCondition=(.*) start$/m, 'ExecStartPre=$1 clean');
+    await writeFile(join(files, `${host.id}.service`), unguarded);
   }
   const psql = `runuser -u postgres -- ${binDir}/psql -XAtq -h ${socketDir} -p ${port} -d postgres`;
   const streams =
