@@ -1,7 +1,6 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { execa } from 'execa';
 import { endMaster } from './mux.ts';
 import { type Environment, howItEnded, runChildToEnd } from './spawned.ts';
 import type { Target } from './target.ts';
@@ -148,6 +147,7 @@ export async function fetchHostKey(
   await mkdir(settings.runDir, { recursive: true, mode: 0o700 });
   const file = join(settings.runDir, `${target.hostId}.offered`);
   await rm(file, { force: true });
+  const { execa } = await import('execa');
   const result = await execa(
     settings.program,
     [

@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises';
-import { attachCommand, type AttachResult, runAttached } from './attach.ts';
+import type { AttachResult } from './attach.ts';
 import { type ChildCommand, startWorker } from './child.ts';
 import { idleWorkers } from './idle-workers.ts';
 import { limiter } from './limiter.ts';
@@ -111,6 +111,7 @@ export function openTransport(given: TransportOptions): Transport {
       );
     },
     async attach(target, { script, terminal, limitMs }) {
+      const { attachCommand, runAttached } = await import('./attach.ts');
       const command = attachCommand(target.privileges, script);
       if (target.address === LOCAL_ADDRESS)
         return runAttached({ file: 'sh', args: ['-c', command], remote: false, limitMs });
