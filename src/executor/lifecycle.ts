@@ -111,6 +111,11 @@ export function isInert(event: PlanEvent): boolean {
   return typeOf(event.resource).inert?.(event.type, event.resource) ?? false;
 }
 
+/** Whether an event takes no time worth speaking of where it runs. */
+export function isBrief(event: PlanEvent): boolean {
+  return typeOf(event.resource).brief?.includes(event.type) ?? false;
+}
+
 /** The steps of an event. Deleting what lives in something that is deleted with it is nothing to do. */
 export function stepsOf(event: PlanEvent, context: LifecycleContext): readonly Step[] {
   const type = typeOf(event.resource);

@@ -12,7 +12,8 @@ import { type Expect, unchanged, type Write } from '../store/write.ts';
 import { endOf, keepUnended, unsuccessfulEnd } from './ending.ts';
 import { type MarkRequest, markPlanned } from './marking.ts';
 import { settleKept } from './reconcile.ts';
-import type { EndedEvent, Journal, PlacedEvent, RunOutcome } from './run-plans.ts';
+import type { PlacedEvent } from './placed-event.ts';
+import type { EndedEvent, Journal, RunOutcome } from './run-plans.ts';
 
 /** A digest of what an event was to make, so that a resume can tell whether that is still wanted. */
 function inputHash({ event }: PlacedEvent): string {

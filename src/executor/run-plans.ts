@@ -1,24 +1,12 @@
 import { performance } from 'node:perf_hooks';
-import { type PgctlError, toPgctlError } from '../errors.ts';
 import { applyOutcome, owedUpdates, type ResourceWrite } from '../plan/apply.ts';
 import type { EventOutcome, Phase, Plan, PlanEvent } from '../plan/plan.ts';
 import { resourceKey, type ResourceKey, type StoredResource } from '../plan/resource.ts';
 import { typeOf } from '../resources/registry.ts';
 import type { InstanceObservation } from '../resources/type.ts';
-import { isStoreStep, type HostStep, type StepOutput, type StoreStep } from '../steps/step.ts';
-import type { Transport } from '../transport/transport.ts';
-import type { EventIdentity, Reporter } from '../ui/events.ts';
-import { actionOf, contextAt, isInert, placeOf, stepsOf, type Surroundings } from './lifecycle.ts';
-import { type OperationFence, runOnHost, type StepsResult } from './on-host.ts';
-import type { Refused } from './overtaken.ts';
-import { isSignal, unlessAborted } from './signals.ts';
-
-/** An event with its place in the operation: plan and phase count from 1. */
-export interface PlacedEvent {
-  readonly plan: number;
-  readonly phase: number;
-  readonly event: PlanEvent;
-}
+import { type Carried, carryOut, groupsOf, type Means } from './carry-out.ts';
+import type { Surroundings } from './lifecycle.ts';
+import { identityOf, type PlacedEvent } from './placed-event.ts';
 
 /** Everything about an event that has ended. */
 export interface EndedEvent extends PlacedEvent {
@@ -41,24 +29,12 @@ export interface Journal {
   record(ended: EndedEvent): Promise<void>;
 }
 
-export interface PlansRun {
-  readonly transport: Transport;
+export interface PlansRun extends Means {
   /** Its state is brought up to date as events end. */
   readonly around: Surroundings & { readonly state: Map<ResourceKey, StoredResource> };
-  readonly fence: OperationFence;
   readonly journal: Journal;
-  readonly report: Reporter;
-  readonly limitMs: number | null;
   /** No phase begins after it. */
   readonly stop: AbortSignal;
-  /** Ends what runs. */
-  readonly kill: AbortSignal;
-  /** Throws where nothing may be started any more. */
-  assertMayStart(): void;
-  /** What it means that a host refused a step. */
-  overtaken(refused: Refused): Promise<PgctlError>;
-  /** Carries out a step that changes etcd. */
-  changeStore(step: StoreStep): Promise<void>;
 }
 
 /** How a run of all plans came out. */
@@ -117,7 +93,7 @@ async function runPhase(
   const entity = run.fence.databaseId;
   run.report({ kind: 'phase_started', entity, number, of, events: events.length });
   // A journal that cannot be written to must not leave the phase's other events running unwatched.
-  const settled = await Promise.allSettled(events.map((placed) => runEvent(run, placed)));
+  const settled = await Promise.allSettled(groupsOf(events).flatMap((group) => runGroup(run, group)));
   const broken = settled.find((result) => result.status === 'rejected');
   if (broken !== undefined) throw broken.reason;
   const ended = settled.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
@@ -126,22 +102,24 @@ async function runPhase(
   return ended;
 }
 
-interface Carried {
-  readonly outcome: EventOutcome;
-  readonly hostId: string | null;
-  readonly outputs: readonly StepOutput[];
+/** Carries out a group of events, and writes what came of each. */
+function runGroup(run: PlansRun, group: readonly PlacedEvent[]): Promise<EndedEvent>[] {
+  const since = performance.now();
+  const carried = carryOut(run, group);
+  return group.map(async (placed, n) => {
+    const own = (await carried)[n];
+    if (own === undefined) throw new Error(`nothing came of ${resourceKey(placed.event.resource)}`);
+    return end(run, placed, own, Math.round(performance.now() - since));
+  });
 }
 
-async function runEvent(run: PlansRun, placed: PlacedEvent): Promise<EndedEvent> {
-  const since = performance.now();
+async function end(
+  run: PlansRun,
+  placed: PlacedEvent,
+  { outcome, hostId, outputs }: Carried,
+  durationMs: number,
+): Promise<EndedEvent> {
   const { event } = placed;
-  const carried = await carryOut(run, placed).catch((thrown: unknown): Carried => {
-    const error = toPgctlError(thrown);
-    const kind = error.code === 'outcome_unknown' ? 'unknown' : 'failed';
-    return { outcome: { kind, error: error.message }, hostId: null, outputs: [] };
-  });
-  const { outcome, hostId, outputs } = carried;
-  const durationMs = Math.round(performance.now() - since);
   const write = applyOutcome(run.around.state, event, outcome);
   if (write?.kind === 'put') run.around.state.set(resourceKey(write.resource), write.resource);
   if (write?.kind === 'delete') run.around.state.delete(write.key);
@@ -166,67 +144,6 @@ async function runEvent(run: PlansRun, placed: PlacedEvent): Promise<EndedEvent>
     }),
   );
   return ended;
-}
-
-async function carryOut(run: PlansRun, placed: PlacedEvent): Promise<Carried> {
-  const { event } = placed;
-  if (event.reason === 'container_deleted' || isInert(event))
-    return { outcome: { kind: 'ok' }, hostId: null, outputs: [] };
-  const place = await unlessAborted(run.kill, placeOf(event.resource, run.around));
-  const hostId = place.kind === 'host' ? place.host.host_id : null;
-  run.report({ kind: 'event_started', ...identityOf(placed, hostId) });
-  const steps = stepsOf(event, contextAt(place, event.resource, run.around));
-  for (const step of steps) {
-    if (isStoreStep(step)) await unlessAborted(run.kill, run.changeStore(step));
-  }
-  const hostSteps = steps.filter((step): step is HostStep => !isStoreStep(step));
-  if (place.kind === 'controller' || hostSteps.length === 0)
-    return { outcome: { kind: 'ok' }, hostId, outputs: [] };
-  const result = await runOnHost({
-    transport: run.transport,
-    host: place.host,
-    steps: hostSteps,
-    fence: run.fence,
-    limitMs: run.limitMs,
-    signal: run.kill,
-    assertMayStart: () => run.assertMayStart(),
-    onSaid: ({ text, progress }) =>
-      run.report({ kind: 'event_waiting', ...identityOf(placed, hostId), waitingFor: text, progress }),
-  });
-  switch (result.kind) {
-    case 'ok':
-      return { outcome: { kind: 'ok' }, hostId, outputs: result.outputs };
-    case 'unknown':
-      return { outcome: { kind: 'unknown', error: result.error }, hostId, outputs: [] };
-    case 'ended':
-      return { outcome: endedOutcome(result, run.kill), hostId, outputs: [] };
-    case 'fenced':
-      throw await run.overtaken({ ...result, hostId: place.host.host_id });
-    case 'failed':
-    case 'unreachable':
-    case 'unusable':
-      return { outcome: { kind: 'failed', error: result.error }, hostId, outputs: [] };
-  }
-}
-
-/** What a step that was ended came to: by an operator in a hurry, nobody can say how far it had come. */
-function endedOutcome(
-  { by, error }: Extract<StepsResult, { kind: 'ended' }>,
-  kill: AbortSignal,
-): EventOutcome {
-  if (by === 'signal' && isSignal(kill.reason)) return { kind: 'unknown', error };
-  return { kind: 'failed', error, timedOut: by === 'limit' };
-}
-
-/** An event's name in reports. */
-export function identityOf({ plan, phase, event }: PlacedEvent, hostId: string | null): EventIdentity {
-  return {
-    id: `${plan}.${phase}.${resourceKey(event.resource)}`,
-    type: event.type,
-    action: actionOf(event),
-    resource: { type: event.resource.type, id: event.resource.id },
-    hostId: hostId ?? (event.resource.executor.kind === 'host' ? event.resource.executor.host : null),
-  };
 }
 
 /** How many events a phase has, over all plans. */

@@ -160,6 +160,7 @@ export const directoryType: ResourceType = {
   type: 'directory',
   version: 1,
   verbs: { create: 'make directory', update: 'make directory', delete: 'remove directory and data' },
+  brief: ['create', 'update'],
   cost: ({ type }) => (type === 'delete' ? { kind: 'copy' } : null),
   refresh(resource) {
     const a = attributesOf<DirectoryAttributes>(resource);

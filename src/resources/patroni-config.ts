@@ -236,6 +236,7 @@ export const patroniConfigType: ResourceType = {
   type: 'patroni_config',
   version: 1,
   verbs: { create: 'write configuration', update: 'write configuration', delete: 'drop configuration' },
+  brief: ['create', 'update'],
   refresh: (resource) => ({
     steps: [
       {

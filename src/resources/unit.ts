@@ -139,6 +139,7 @@ export const unitType: ResourceType = {
   type: 'unit',
   version: 1,
   verbs: { create: 'install unit', update: 'install unit', delete: 'stop and remove unit' },
+  brief: ['create', 'update'],
   refresh(resource) {
     const a = attributesOf<UnitAttributes>(resource);
     return {

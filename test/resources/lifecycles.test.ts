@@ -41,6 +41,14 @@ const filesOf = (resource: Resource): FileStep[] =>
 const shown = (steps: readonly Step[] | null): string =>
   steps === null ? '(none)\n' : steps.length === 0 ? '(nothing to do)\n' : steps.map(shownStep).join('\n');
 
+it('what is brief waits for nothing, and changes nothing but its host', () => {
+  const brief = ONE_OF_EACH.flatMap((resource) =>
+    (typeOf(resource).brief ?? []).flatMap((event) => lifecycleOf(resource)[event] ?? []),
+  );
+  expect(brief.length).toBeGreaterThan(0);
+  expect(brief.filter(({ kind }) => !['script', 'file', 'sql'].includes(kind))).toEqual([]);
+});
+
 describe('every type', () => {
   it('is among those that are tested here', () => {
     expect(ONE_OF_EACH.map(({ type }) => type).sort()).toEqual(Object.keys(MIGRATIONS).sort());
