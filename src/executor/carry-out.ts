@@ -140,11 +140,12 @@ async function runTogether(means: Means, host: HostRecord, events: readonly Read
       return wholeOnes(events, result.outputs).map((outputs) => ok(hostId, outputs));
     case 'failed': {
       const error: EventOutcome = { kind: 'failed', error: result.error };
-      // Where not even the first step was begun, the host takes no job.
-      if (result.outputs.length === 0) return all(error);
       const done = wholeOnes(events, result.outputs).map((outputs) => ok(hostId, outputs));
       const rest = events.slice(done.length + 1);
-      return [...done, { outcome: error, hostId, outputs: [] }, ...(await runTogether(means, host, rest))];
+      const others = await runTogether(means, host, rest).catch((thrown: unknown) =>
+        rest.map(() => failed(thrown)),
+      );
+      return [...done, { outcome: error, hostId, outputs: [] }, ...others];
     }
     case 'ended': {
       const done = wholeOnes(events, result.outputs).map((outputs) => ok(hostId, outputs));

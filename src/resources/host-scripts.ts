@@ -14,7 +14,7 @@
  * and only as long as the mark `initialized` was never set: a directory that once was whole is never touched.
  *
  * `prepare start` is the one and then the other, in one process: to load Python and its HTTP client takes longer than
- * what is asked with them. Units that were installed before it was there call the two.
+ * what is asked with them. Units that were installed before it was there call the two. What nobody foresaw is no refusal.
  */
 export const PREPARE = `
 import base64, json, os, sys, time
@@ -183,11 +183,8 @@ def clean():
 
 
 def start():
-    refusal = guard()
-    if refusal:
-        return refusal
     try:
-        return clean()
+        return guard() or clean()
     except Exception as error:
         print("pgctl: %s cannot be started: %s" % (CONF["instance_id"], error), file=sys.stderr)
         return FAILED

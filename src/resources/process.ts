@@ -27,7 +27,8 @@ export const START_PROCESS = `
 dir=$1
 ${FIND_PATRONI}
 if ! pgctl_patroni; then
-  "$dir/bin/prepare" start
+  "$dir/bin/prepare" guard
+  "$dir/bin/prepare" clean
   cd "$dir"
   unset PGCTL_SAYS
   setsid "$dir/bin/run" > /dev/null 2>&1 < /dev/null &

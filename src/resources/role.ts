@@ -79,7 +79,6 @@ export const roleType: ResourceType = {
   type: 'role',
   version: 1,
   verbs: { create: 'create role', update: 'alter role', delete: 'drop role' },
-  brief: ['create', 'update'],
   refresh: () => null,
   create: (resource, context) => converge(resource, null, context),
   update: converge,

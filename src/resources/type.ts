@@ -64,7 +64,8 @@ export interface ResourceType {
   inert?(type: EventType, resource: Resource): boolean;
   /**
    * Events that are done as soon as they are begun, as the writing of a file is: several of them share a job on their
-   * host. Nothing that waits for something, or that takes longer the more there is of it. Absent: none.
+   * host. Nothing that may wait for something, as SQL does for locks, or that takes longer the more there is of it.
+   * Absent: none.
    */
   readonly brief?: readonly EventType[];
   /** Looks whether it is there. Only reads. Null: it is there as long as its record is. */

@@ -37,8 +37,8 @@ export interface ChildCommand {
 /** A child process that leads to a worker, which takes one job after another. */
 export interface WorkerChild {
   /**
-   * Runs a job; only one at a time. Null where the worker had ended before it could take it, which one that had a
-   * job before does when it waits too long for the next: nothing ran.
+   * Runs a job; only one at a time. Null where the worker did not take it, as one that had a job before does not when
+   * it waited too long for the next: nothing ran.
    */
   run(job: Job): Promise<JobResult | null>;
   /** Whether it waits for a job. */
@@ -71,8 +71,8 @@ export function startWorker(command: ChildCommand): WorkerChild {
       const { there, ended } = current;
       const result = current.judge(exited);
       current = null;
-      const byItself = exited !== null && exited.signal !== 'SIGKILL' && ended === null;
-      return !isFirst && byItself && !there ? null : result;
+      // Whatever became of it: nothing can have run without the script, which it was never sent.
+      return !isFirst && !there && exited !== null && ended === null ? null : result;
     },
     async end() {
       stdin.end();
@@ -108,6 +108,7 @@ class CurrentJob {
   #stdout = '';
   #stderr = '';
   #ready = false;
+  #isHalfOver = false;
   #isOver: (value: null) => void = () => undefined;
 
   constructor(job: Job, pipes: Pipes, command: ChildCommand) {
@@ -158,7 +159,8 @@ class CurrentJob {
     for (const timer of this.#timers) clearTimeout(timer);
     this.#job.signal?.removeEventListener('abort', this.#onAbort);
     const { nonce } = this.#job;
-    const { ended } = this;
+    // What came after the result came too late for it.
+    const ended = exit === null ? null : this.ended;
     const stdout = this.#stdout;
     const stderr = this.#stderr.slice(0, resultOf(this.#stderr, nonce)?.at).slice(-STDERR_TAIL);
     const tooMuch = `it printed more than ${STDOUT_LIMIT} characters`;
@@ -185,10 +187,13 @@ class CurrentJob {
   #look(stream: 'stdout' | 'stderr', chunk: string): void {
     if (!this.#resultIn[stream](chunk)) return;
     const other = stream === 'stdout' ? 'stderr' : 'stdout';
-    if (!this.#resultIn[other]('')) {
+    if (this.#resultIn[other]('')) {
+      if (this.ended === null) this.#isOver(null);
+    } else if (!this.#isHalfOver) {
+      this.#isHalfOver = true;
       // Where the other does not come through, it is the end of the child that says that all has come.
       this.#after(RESULT_GRACE_MS, () => this.#close());
-    } else if (this.ended === null) this.#isOver(null);
+    }
   }
 
   #end(by: 'limit' | 'signal' | 'flood'): void {

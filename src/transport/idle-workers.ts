@@ -13,20 +13,25 @@ export interface IdleWorkers {
 /** @param limit how many wait at a time, over all hosts: each is a process */
 export function idleWorkers(limit: number): IdleWorkers {
   const waiting = new Map<string, WorkerChild[]>();
-  let count = 0;
   let closed = false;
+  /** How many there are; those that have ended meanwhile make room. */
+  const count = (): number => {
+    for (const [where, here] of waiting)
+      waiting.set(
+        where,
+        here.filter((worker) => worker.isIdle()),
+      );
+    return [...waiting.values()].reduce((sum, here) => sum + here.length, 0);
+  };
   return {
     take(where) {
       const here = waiting.get(where) ?? [];
-      for (let worker = here.pop(); worker !== undefined; worker = here.pop()) {
-        count--;
+      for (let worker = here.pop(); worker !== undefined; worker = here.pop())
         if (worker.isIdle()) return worker;
-      }
       return null;
     },
     async keep(where, worker) {
-      if (closed || count >= limit || !worker.isIdle()) return worker.end();
-      count++;
+      if (closed || !worker.isIdle() || count() >= limit) return worker.end();
       const here = waiting.get(where);
       if (here === undefined) waiting.set(where, [worker]);
       else here.push(worker);

@@ -44,8 +44,8 @@ export const FENCED_STATUS = 76;
  *
  * The job runs in a session of its own, so that it can be ended as a group. What ends it: stdin closing (the
  * connection is gone, or pgctl is), or no heartbeat for 20 s (a cut link closes nothing). A background job's
- * stdin is /dev/null, hence the copy on descriptor 3. Whoever looks for heartbeats is gone before the result is
- * said, with all that it started: it would take a part of the next job's header.
+ * stdin is /dev/null, hence the copy on descriptor 3. Whoever looks for heartbeats is killed before the
+ * result is said: it would take the next job's header.
  *
  * What the shell does itself is not left to a program: on a host with many instances, and in a lab of many hosts,
  * the processes around a job would be more than those of the job.
@@ -132,21 +132,26 @@ work() {
   if [ "$fence" != - ]; then rm -f "$fence.job.$job"; fi
   return "$status"
 }
-IFS= read -r line
+line=
+while [ -z "$line" ]; do IFS= read -r line || exit 0; done
 while :; do
-  IFS=' ' read -r nonce length fence token <<END
-$line
-END
-  if [ -n "$nonce" ]; then
-    say there
-    work
-    result=$?
-    exec 8>&- 9>&-
-    say "result $result" >&2
-    say "result $result"
-    [ -z "$cut_off" ] || exit 0
-  fi
-  line=$(timeout ${HEARTBEAT_LIMIT_S} sh -c 'IFS= read -r w && printf %s "$w"') || exit 0
+  nonce=\${line%% *}
+  line=\${line#* }
+  length=\${line%% *}
+  line=\${line#* }
+  fence=\${line% *}
+  token=\${line##* }
+  say there
+  work
+  result=$?
+  exec 8>&- 9>&-
+  say "result $result" >&2
+  say "result $result"
+  [ -z "$cut_off" ] || exit 0
+  line=$(timeout ${HEARTBEAT_LIMIT_S} sh -c '
+    while IFS= read -r w; do if [ -n "$w" ]; then printf %s "$w"; exit 0; fi; done
+    exit 1
+  ') || exit 0
 done
 `;
 
@@ -161,14 +166,17 @@ export interface Fence {
 /** What is sent first of all: the worker's own program. */
 export const WORKER_PROGRAM = `${Buffer.from(PROGRAM, 'utf8').toString('base64')}\n`;
 
-/** What is sent of a job at once. */
+/**
+ * What is sent of a job at once. It begins with an empty line, as a heartbeat is: whoever looked for those of the job
+ * before was killed, and a process that waits at a pipe may take one more byte of it before it is gone.
+ */
 export function workerHeader(job: {
   readonly nonce: string;
   readonly script: string;
   readonly fence: Fence | null;
 }): string {
   const fence = job.fence === null ? '- 0' : `${job.fence.path} ${job.fence.token}`;
-  return `${job.nonce} ${encodedLength(job.script)} ${fence}\n`;
+  return `\n${job.nonce} ${encodedLength(job.script)} ${fence}\n`;
 }
 
 /** What is sent once the worker says that it is ready. */

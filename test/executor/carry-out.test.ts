@@ -39,21 +39,20 @@ interface Ending {
 /** Means whose jobs end as given, one after the other, with what they were asked for. */
 function meansOf(...endings: readonly Ending[]): { means: Means; jobs: string[][] } {
   const jobs: string[][] = [];
-  const run = ({ hostId }: { hostId: string }, { nonce, about }: Job): Promise<JobResult> => {
+  const run = async (
+    { hostId }: { hostId: string },
+    { nonce, about, assertMayStart }: Job,
+  ): Promise<JobResult> => {
+    assertMayStart?.();
     const ending = endings[jobs.length] ?? { steps: about?.steps.map(() => 0) ?? [], kind: 'finished' };
     jobs.push([hostId, ...(about?.steps ?? [])]);
     const frames = ending.steps.map(
       (status, n) => `\n${nonce} begin ${n}\nstep ${n}\n${nonce} end ${n} ${status}\n`,
     );
     const [stdout, stderr] = [frames.join(''), 'why'];
-    if (ending.kind === 'unknown') return Promise.resolve({ kind: 'unknown', reason: 'lost', stderr });
-    if (ending.kind === 'ended') return Promise.resolve({ kind: 'ended', by: 'limit', stdout, stderr });
-    return Promise.resolve({
-      kind: 'finished',
-      status: ending.status ?? ending.steps.at(-1) ?? 0,
-      stdout,
-      stderr,
-    });
+    if (ending.kind === 'unknown') return { kind: 'unknown', reason: 'lost', stderr };
+    if (ending.kind === 'ended') return { kind: 'ended', by: 'limit', stdout, stderr };
+    return { kind: 'finished', status: ending.status ?? ending.steps.at(-1) ?? 0, stdout, stderr };
   };
   const means: Means = {
     transport: { run } as never,
@@ -114,10 +113,18 @@ it('so does one that does not say how it ended', async () => {
   expect(jobs).toHaveLength(2);
 });
 
-it('a host that takes no job is asked once', async () => {
-  const { means, jobs } = meansOf({ steps: [], kind: 'finished', status: 73 });
-  expect(outcomes(await carryOut(means, THREE))).toEqual(['failed', 'failed', 'failed']);
-  expect(jobs).toHaveLength(1);
+it('what was done stays done where nothing may be started for the rest', async () => {
+  const { means, jobs } = meansOf({ steps: [0, 73], kind: 'finished' });
+  const assertMayStart = (): void => {
+    if (jobs.length > 0) throw new PgctlError('lock_lost', 'the lock is lost');
+  };
+  const carried = await carryOut({ ...means, assertMayStart }, THREE);
+  expect(outcomes(carried)).toEqual(['ok', 'failed', 'failed']);
+  expect(carried.map(({ outcome }) => (outcome.kind === 'ok' ? '' : outcome.error))).toEqual([
+    '',
+    expect.stringContaining('exit status 73'),
+    'the lock is lost',
+  ]);
 });
 
 it('of a job that nobody saw the end of nothing is known', async () => {

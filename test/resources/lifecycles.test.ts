@@ -46,7 +46,7 @@ it('what is brief waits for nothing, and changes nothing but its host', () => {
     (typeOf(resource).brief ?? []).flatMap((event) => lifecycleOf(resource)[event] ?? []),
   );
   expect(brief.length).toBeGreaterThan(0);
-  expect(brief.filter(({ kind }) => !['script', 'file', 'sql'].includes(kind))).toEqual([]);
+  expect(brief.filter(({ kind }) => !['script', 'file'].includes(kind))).toEqual([]);
 });
 
 describe('every type', () => {

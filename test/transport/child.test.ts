@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it, vi } from 'vitest';
@@ -5,7 +6,7 @@ import { limiter } from '../../src/transport/limiter.ts';
 import { startWorker, type WorkerChild } from '../../src/transport/child.ts';
 import type { JobResult, Target } from '../../src/transport/target.ts';
 import { LOCAL_ADDRESS, openTransport, type Transport } from '../../src/transport/transport.ts';
-import { WORKER_COMMANDS } from '../../src/transport/worker.ts';
+import { WORKER_COMMANDS, workerHeader } from '../../src/transport/worker.ts';
 import { job, pidsIn, runAlone, runs, scratch, standIn, until } from './local.ts';
 
 // Real processes, on a machine that may be busy.
@@ -121,6 +122,23 @@ describe('a worker', () => {
     expect([...pids]).toEqual([expect.stringMatching(/^\d+$/)]);
     await worker.end();
     await until('it ends', () => !runs(Number([...pids][0])));
+  });
+
+  it('loses nothing of a header behind a pipe, as sshd has it, where a killed reader may still take a byte', async () => {
+    const file = standIn(dir, 'piped', 'cat | taskset -c 0 "$@"');
+    const worker = startWorker({ file, args: ['sh', '-c', WORKER_COMMANDS.none], connectLimitMs: 5_000 });
+    expect(workerHeader(job('true'))).toMatch(/^\n\w/);
+    // On a processor that has more to do than it can, so that what was killed does not get to die at once.
+    const load = [1, 2, 3, 4].map(() =>
+      spawn('taskset', ['-c', '0', 'sh', '-c', 'while :; do :; done'], { stdio: 'ignore' }),
+    );
+    try {
+      for (let n = 0; n < 150; n++)
+        expect(await worker.run(job('true'))).toMatchObject({ kind: 'finished', status: 0 });
+    } finally {
+      for (const child of load) child.kill('SIGKILL');
+    }
+    await worker.end();
   });
 
   it('goes on after a job that took several heartbeats', async () => {

@@ -356,7 +356,7 @@ describe('a link that is cut when the worker is about to get its script', () => 
   // It takes as long as heartbeats may be missed, which passes while the other tests run.
   const mark = newFile();
   const fence = { path: join(dir, 'cut-off', '.fence', 'shop'), token: '1' };
-  const file = standIn(dir, 'cut-off-link', '{ head -n 2; exec sleep 22; } | sh -c "$2"');
+  const file = standIn(dir, 'cut-off-link', '{ head -n 3; exec sleep 22; } | sh -c "$2"');
   const waiting = runAlone(
     { file, args: ['-c', WORKER_COMMANDS.none], connectLimitMs: 30_000 },
     job(`touch ${mark}`, { fence }),
