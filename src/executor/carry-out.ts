@@ -43,14 +43,15 @@ interface Ready {
 }
 
 /**
- * The events of a phase that are carried out as one: those that are brief and have the same executor, for each job costs
- * a host more than what most of them do. All others are by themselves, and at the same time.
+ * The events of a phase that are carried out as one: those that are brief and on the same host, for each job costs a
+ * host more than what most of them do. All others are by themselves, and at the same time.
  */
 export function groupsOf(events: readonly PlacedEvent[]): PlacedEvent[][] {
   const groups = new Map<string, PlacedEvent[]>();
   for (const placed of events) {
-    const { resource } = placed.event;
-    const name = isBrief(placed.event) ? JSON.stringify(resource.executor) : identityOf(placed, null).id;
+    const { executor } = placed.event.resource;
+    const shared = isBrief(placed.event) && executor.kind === 'host';
+    const name = shared ? executor.host : identityOf(placed, null).id;
     const group = groups.get(name);
     if (group === undefined) groups.set(name, [placed]);
     else group.push(placed);
@@ -58,25 +59,20 @@ export function groupsOf(events: readonly PlacedEvent[]): PlacedEvent[][] {
   return [...groups.values()];
 }
 
-/** Carries out the events of a group; what came of each, in their order. Does not reject. */
-export async function carryOut(means: Means, group: readonly PlacedEvent[]): Promise<readonly Carried[]> {
+/** Carries out the events of a group; what came of each. Does not reject. */
+export async function carryOut(
+  means: Means,
+  group: readonly PlacedEvent[],
+): Promise<ReadonlyMap<PlacedEvent, Carried>> {
   const prepared = await Promise.all(group.map((placed) => prepare(means, placed).catch(failed)));
   const ready = prepared.filter((each): each is Ready => 'steps' in each);
-  // The primary may have changed from one look to the next.
-  const hosts = [...new Set(ready.map(({ host }) => host))];
-  const carried = new Map<Ready, Carried>();
-  await Promise.all(
-    hosts.map(async (host) => {
-      const here = ready.filter((each) => each.host === host);
-      const results = await runTogether(means, host, here).catch((thrown: unknown) =>
-        here.map(() => failed(thrown)),
-      );
-      for (const [n, each] of here.entries())
-        carried.set(each, results[n] ?? failed(new Error('it was left out')));
+  const results = await runTogether(means, ready).catch((thrown: unknown) => ready.map(() => failed(thrown)));
+  return new Map(
+    group.flatMap((placed, n) => {
+      const each = prepared[n];
+      const carried = each !== undefined && 'steps' in each ? results[ready.indexOf(each)] : each;
+      return carried === undefined ? [] : [[placed, carried] as const];
     }),
-  );
-  return prepared.map((each) =>
-    'steps' in each ? (carried.get(each) ?? failed(new Error('it was left out'))) : each,
   );
 }
 
@@ -110,9 +106,10 @@ async function prepare(means: Means, placed: PlacedEvent): Promise<Ready | Carri
  * Runs the steps of events on their host as one job, and what came of each, in their order. A job ends with the first
  * step that fails; the events after that one run all the same, as they would by themselves.
  */
-async function runTogether(means: Means, host: HostRecord, events: readonly Ready[]): Promise<Carried[]> {
+async function runTogether(means: Means, events: readonly Ready[]): Promise<Carried[]> {
   const [first, ...more] = events;
   if (first === undefined) return [];
+  const { host } = first;
   const hostId = host.host_id;
   const result = await runOnHost({
     transport: means.transport,
@@ -142,7 +139,7 @@ async function runTogether(means: Means, host: HostRecord, events: readonly Read
       const error: EventOutcome = { kind: 'failed', error: result.error };
       const done = wholeOnes(events, result.outputs).map((outputs) => ok(hostId, outputs));
       const rest = events.slice(done.length + 1);
-      const others = await runTogether(means, host, rest).catch((thrown: unknown) =>
+      const others = await runTogether(means, rest).catch((thrown: unknown) =>
         rest.map(() => failed(thrown)),
       );
       return [...done, { outcome: error, hostId, outputs: [] }, ...others];

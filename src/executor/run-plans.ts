@@ -106,8 +106,8 @@ async function runPhase(
 function runGroup(run: PlansRun, group: readonly PlacedEvent[]): Promise<EndedEvent>[] {
   const since = performance.now();
   const carried = carryOut(run, group);
-  return group.map(async (placed, n) => {
-    const own = (await carried)[n];
+  return group.map(async (placed) => {
+    const own = (await carried).get(placed);
     if (own === undefined) throw new Error(`nothing came of ${resourceKey(placed.event.resource)}`);
     return end(run, placed, own, Math.round(performance.now() - since));
   });

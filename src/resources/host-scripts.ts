@@ -186,7 +186,11 @@ def start():
     try:
         return guard() or clean()
     except Exception as error:
-        print("pgctl: %s cannot be started: %s" % (CONF["instance_id"], error), file=sys.stderr)
+        print(
+            "pgctl: %s cannot be started: %s: %s; it is tried again, and \`pgctl db update --force-update\` writes its files anew"
+            % (CONF["instance_id"], type(error).__name__, error),
+            file=sys.stderr,
+        )
         return FAILED
 
 

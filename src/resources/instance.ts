@@ -7,7 +7,7 @@ import { patroniClientStep } from './patroni-client.ts';
 import { instanceCost } from './instance-cost.ts';
 import { STOP_POSTMASTER } from './postmaster.ts';
 import { START_PROCESS, STOP_PROCESS } from './process.ts';
-import { awaitReady } from './readiness.ts';
+import { type Awaited, awaitReady } from './readiness.ts';
 import {
   attributesOf,
   buildResource,
@@ -19,13 +19,7 @@ import {
 import { findingsOf } from './directory.ts';
 import { unitName } from './unit.ts';
 
-export interface InstanceAttributes {
-  readonly instance_id: string;
-  readonly manager: 'systemd' | 'process';
-  readonly dir: string;
-  readonly bin_dir: string;
-  readonly socket_dir: string;
-  readonly port: number;
+export interface InstanceAttributes extends Awaited {
   readonly patroni_port: number;
   readonly patroni: string;
   readonly python: string;

@@ -100,7 +100,7 @@ enter() {
   fi
   flock -s 9
 }
-left() {
+until_gone() {
   n=0; while kill -s 0 -- "-$job" 2>/dev/null && [ $n -lt "$1" ]; do sleep 0.1; n=$((n + 1)); done
 }
 work() {
@@ -126,9 +126,9 @@ work() {
   kill -s KILL -- "-$watch" 2>/dev/null
   wait "$watch" 2>/dev/null
   kill -s TERM -- "-$job" 2>/dev/null
-  left 50
+  until_gone 50
   kill -s KILL -- "-$job" 2>/dev/null
-  left 20
+  until_gone 20
   if [ "$fence" != - ]; then rm -f "$fence.job.$job"; fi
   return "$status"
 }

@@ -69,6 +69,11 @@ function meansOf(...endings: readonly Ending[]): { means: Means; jobs: string[][
   return { means, jobs };
 }
 
+/** What came of each event, in their order. */
+const carriedOf = async (means: Means, group: readonly PlacedEvent[]): Promise<Carried[]> => [
+  ...(await carryOut(means, group)).values(),
+];
+
 const outcomes = (carried: readonly Carried[]): string[] => carried.map(({ outcome: { kind } }) => kind);
 
 it('what is brief on one host is one group, and everything else is by itself', () => {
@@ -91,7 +96,7 @@ const THREE = [
 
 it('a group is one job, and each event gets what its own steps printed', async () => {
   const { means, jobs } = meansOf();
-  const carried = await carryOut(means, THREE);
+  const carried = await carriedOf(means, THREE);
   expect(jobs).toHaveLength(1);
   expect(outcomes(carried)).toEqual(['ok', 'ok', 'ok']);
   const printed = carried.map(({ outputs }) => outputs.map(({ stdout }) => stdout));
@@ -101,7 +106,7 @@ it('a group is one job, and each event gets what its own steps printed', async (
 
 it('an event that fails keeps none of the others from being carried out', async () => {
   const { means, jobs } = meansOf({ steps: [0, 73], kind: 'finished' });
-  const carried = await carryOut(means, THREE);
+  const carried = await carriedOf(means, THREE);
   expect(outcomes(carried)).toEqual(['ok', 'failed', 'ok']);
   expect(carried[1]?.outcome).toMatchObject({ error: expect.stringContaining('exit status 73: why') });
   expect(jobs.map(({ length }) => length - 1)).toEqual([3, 1]);
@@ -109,7 +114,7 @@ it('an event that fails keeps none of the others from being carried out', async 
 
 it('so does one that does not say how it ended', async () => {
   const { means, jobs } = meansOf({ steps: [0], kind: 'finished', status: 137 });
-  expect(outcomes(await carryOut(means, THREE))).toEqual(['ok', 'failed', 'ok']);
+  expect(outcomes(await carriedOf(means, THREE))).toEqual(['ok', 'failed', 'ok']);
   expect(jobs).toHaveLength(2);
 });
 
@@ -118,7 +123,7 @@ it('what was done stays done where nothing may be started for the rest', async (
   const assertMayStart = (): void => {
     if (jobs.length > 0) throw new PgctlError('lock_lost', 'the lock is lost');
   };
-  const carried = await carryOut({ ...means, assertMayStart }, THREE);
+  const carried = await carriedOf({ ...means, assertMayStart }, THREE);
   expect(outcomes(carried)).toEqual(['ok', 'failed', 'failed']);
   expect(carried.map(({ outcome }) => (outcome.kind === 'ok' ? '' : outcome.error))).toEqual([
     '',
@@ -129,12 +134,12 @@ it('what was done stays done where nothing may be started for the rest', async (
 
 it('of a job that nobody saw the end of nothing is known', async () => {
   const { means } = meansOf({ steps: [], kind: 'unknown' });
-  expect(outcomes(await carryOut(means, THREE))).toEqual(['unknown', 'unknown', 'unknown']);
+  expect(outcomes(await carriedOf(means, THREE))).toEqual(['unknown', 'unknown', 'unknown']);
 });
 
 it('what was done when the time was over is done', async () => {
   const { means, jobs } = meansOf({ steps: [0], kind: 'ended' });
-  const carried = await carryOut(means, THREE);
+  const carried = await carriedOf(means, THREE);
   expect(outcomes(carried)).toEqual(['ok', 'failed', 'failed']);
   expect(carried[2]?.outcome).toMatchObject({ timedOut: true });
   expect(jobs).toHaveLength(1);
@@ -142,7 +147,7 @@ it('what was done when the time was over is done', async () => {
 
 it('an event that cannot be placed fails alone', async () => {
   const { means, jobs } = meansOf();
-  const carried = await carryOut(means, [event('create', place('h9', 1)), ...THREE]);
+  const carried = await carriedOf(means, [event('create', place('h9', 1)), ...THREE]);
   expect(outcomes(carried)).toEqual(['failed', 'ok', 'ok', 'ok']);
   expect(jobs).toHaveLength(1);
 });
